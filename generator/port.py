@@ -1,0 +1,123 @@
+"""The plug point for video generators: what is asked, what a backend can do, what comes back.
+
+This module has no torch in it, so that wiring and help pages stay quick; latents cross the port as
+numpy arrays.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.clip import Clip
+from core.progress import Progress, silent
+
+Latents = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What to generate. Sizes in pixels; `None` leaves a choice to the backend's default."""
+
+    prompt: str
+    negative_prompt: str = ""
+    width_px: int | None = None
+    height_px: int | None = None
+    seconds: float | None = None
+    fps: Fraction | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+    camera: str | None = None
+    backend: str = "embedded"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do. `deterministic_ode` is false for samplers that re-noise: those erase a noise mark."""
+
+    latents_in: bool
+    latents_out: bool
+    deterministic_ode: bool
+    invertible: bool
+    image: bool = False
+    last_frame: bool = False
+    extend: bool = False
+    camera: str = "prompt"
+    audio: bool = False
+    max_seconds: float = 0.0
+    sizes: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model made a clip: stands in the manifest and the log. `digest` is the weights' SHA-256."""
+
+    name: str
+    version: str
+    digest: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LatentSpec:
+    """The shape (B, C, F, H, W) of the N(0, 1) initial latents a request starts from."""
+
+    shape: tuple[int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class GeneratedClip:
+    """The finished frames and what a release should say of how they were made.
+
+    `coverage` is the share of the prompt's words the model was trained on, 0.0 to 1.0, with a warning
+    per thing it has never seen. `settings` are the values really used (seed, steps, guidance, size …).
+    """
+
+    clip: Clip
+    settings: dict[str, Any]
+    coverage: float = 1.0
+    warnings: tuple[str, ...] = field(default=())
+
+
+class GeneratorBackend(Protocol):
+    """One video generator.
+
+    Contract: `latent_spec` and `generate` are pure in (request, latents): the same arguments give the same
+    frames on the same machine. Thread-safe, but not parallel: calls may queue on a lock. `generate` raises
+    `core.errors.UsageError` for a request outside `capabilities` (naming the nearest valid value) and lets
+    through whatever `progress` raises, so that a caller can cancel between steps. Nothing is written.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name by which it is chosen, e.g. `embedded`."""
+        ...
+
+    @property
+    def model(self) -> ModelIdentity:
+        """The model behind it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; never changes while it lives."""
+        ...
+
+    def latent_spec(self, request: GenerationRequest) -> LatentSpec:
+        """The shape of initial latents this request needs."""
+        ...
+
+    def generate(self, request: GenerationRequest, latents: Latents, progress: Progress = silent) -> GeneratedClip:
+        """Sample a clip from `latents`, float32 of `latent_spec(request).shape`, N(0, 1)."""
+        ...
+
+
+class LatentInverter(Protocol):
+    """Reads a clip back to the initial latents it may have been sampled from, blind: no prompt, no seed."""
+
+    def invert(self, clip: Clip, progress: Progress = silent) -> Latents:
+        """Estimated initial latents (1, C, F, H, W), float32. Any clip gives some; only a mark's p-value tells."""
+        ...

@@ -1,0 +1,58 @@
+"""What the policy says of a request: an outcome, numeric reasons, and what fired. Never a name."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What may be done with the request."""
+
+    ALLOW = "allow"
+    REVIEW = "review"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class PolicyInput:
+    """Everything of a request that a person or a machine wrote, as the policy reads it.
+
+    `texts` maps a field's name (prompt, negative_prompt, shots, file_name …) to its text, in the order
+    they were given. `reference_kinds` lists the media handed along ("image", "video", "audio").
+    """
+
+    texts: dict[str, str]
+    reference_kinds: tuple[str, ...] = ()
+    consent_token: str | None = None
+    stage: str = "input"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision. `reasons` are for the person who asked and never echo a name from the request.
+
+    `codes` are stable numbers (see `policy/codes.py`), `ruleset` is the digest of every list, rule and
+    model that took part, `views` names the normalised views in which something fired.
+    """
+
+    outcome: Outcome
+    codes: tuple[int, ...]
+    categories: tuple[str, ...]
+    reasons: tuple[str, ...]
+    ruleset: str
+    views: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    spans: tuple[str, ...] = field(default=())
+    score: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The decision as `reelproof.decision/1` shows it, without the log index."""
+        return {
+            "schema": "reelproof.decision/1",
+            "outcome": str(self.outcome),
+            "codes": list(self.codes),
+            "categories": list(self.categories),
+            "reasons": list(self.reasons),
+            "ruleset": self.ruleset,
+            "views": list(self.views),
+        }
