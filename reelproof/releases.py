@@ -1,0 +1,75 @@
+"""The values of the pipeline's story: what was approved, what was made, what was released."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from policy.decision import Decision
+
+
+class Watch(Protocol):
+    """Told which step runs and how far it is (0.0 to 1.0); may raise to cancel between steps."""
+
+    def __call__(self, step: str, fraction: float, /) -> None:
+        """Take note of a step's progress. Steps: policy, sample, mark, check, sign, register, publish."""
+        ...
+
+
+def unwatched(step: str, fraction: float, /) -> None:
+    """A `Watch` that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Policy's yes, durably logged. Only `Pipeline.approve` makes one, and `release` checks it against the log."""
+
+    request_id: str
+    decision: Decision
+    log_index: int
+
+
+@dataclass(frozen=True)
+class SealFacts:
+    """What is known of a clip that another generator made."""
+
+    system: str = "unnamed generator"
+    model: str = "unnamed model"
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class MarkedClip:
+    """An encoded, marked, not yet signed file, with all that its manifest will say. JSON-able, so a job can resume."""
+
+    path: Path
+    content_id: str
+    key_id: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The clip as plain JSON."""
+        return {**vars(self), "path": str(self.path)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "MarkedClip":
+        """The clip `to_json` described."""
+        return cls(**{**value, "path": Path(value["path"])})
+
+
+@dataclass(frozen=True)
+class ReleaseReport:
+    """What `generate` and `seal` answer: `reelproof.release/1`."""
+
+    path: Path
+    sha256: str
+    manifest_id: str
+    content_id: str
+    decision: dict[str, Any]
+    watermark: dict[str, Any]
+    log: dict[str, Any]
+    timings_s: dict[str, float]
+    coverage: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as `reelproof.release/1`."""
+        return {"schema": "reelproof.release/1", **vars(self), "path": str(self.path)}

@@ -1,0 +1,110 @@
+"""Every setting, its default and its unit. From `REELPROOF_…` variables or a TOML file; documented in docs/settings.md.
+
+Order: arguments, environment, the TOML file named by `REELPROOF_CONFIG` (or `reelproof.toml` in the home), defaults.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from core.errors import ConfigurationError
+
+_MIB = 1 << 20
+
+
+def default_home() -> Path:
+    """`$XDG_DATA_HOME/reelproof`, else `~/.local/share/reelproof`."""
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "reelproof"
+
+
+class Settings(BaseSettings):
+    """All settings. A name that is not here is an error, not a silence."""
+
+    model_config = SettingsConfigDict(env_prefix="REELPROOF_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=default_home, description="Data folder: keys, database, blobs, log, jobs.")
+    organisation: str = Field("Reelproof self-hosted", description="Organisation named in new certificates.")
+    system_name: str = Field("Reelproof", description="Provider and system named in manifests.")
+    log_origin: str = Field(
+        "reelproof.local/decisions", description="Origin line of the decision log's checkpoints."
+    )
+    key_passphrase: SecretStr | None = Field(
+        None, description="Unlocks the private keys; unset, a random one is kept in the keys folder, mode 0600."
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the repository; default: SQLite in the home."
+    )
+    backend: Literal["embedded", "wan"] = Field("embedded", description="Generator used when a request names none.")
+    wan_model: Path | None = Field(None, description="Local folder of a Wan checkpoint for the diffusers backend.")
+    pixel_psnr_db: float = Field(43.0, ge=36, le=60, description="Fidelity of the pixel watermark, dB.")
+    encode_crf: int = Field(16, ge=0, le=40, description="x264 constant rate factor of released clips.")
+    tsa_url: str | None = Field(None, description="RFC 3161 time-stamp server; unset, clips carry no time-stamp.")
+    invert_noise: Literal["never", "fallback", "always"] = Field(
+        "fallback", description="When the detector reads the noise mark: it costs a model inversion."
+    )
+    max_upload_bytes: int = Field(512 * _MIB, gt=0, description="Largest file the detector takes, bytes.")
+    verify_memory_bytes: int = Field(2_048 * _MIB, gt=0, description="Memory of the sandboxed decoder, bytes.")
+    verify_wall_s: float = Field(120.0, gt=0, description="Wall-clock limit of one sandboxed reading, seconds.")
+    verify_retention_s: int = Field(
+        3_600, ge=0, description="How long an uploaded file's verdict is kept, seconds."
+    )
+    host: str = Field("127.0.0.1", description="Address `serve` binds.")
+    port: int = Field(8_600, ge=0, le=65_535, description="Port `serve` binds; 0 picks a free one.")
+    api_keys: tuple[str, ...] = Field(
+        (), description="SHA-256 hex digests of the keys that may call the API; none: open on loopback only."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the TOML file."""
+        named = os.environ.get("REELPROOF_CONFIG")
+        home = Path(os.environ.get("REELPROOF_HOME", "") or default_home())
+        file = Path(named) if named else home / "reelproof.toml"
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file))
+
+    @property
+    def repository_url(self) -> str:
+        """The SQLAlchemy URL that is really used."""
+        return self.database_url or f"sqlite:///{self.home / 'reelproof.db'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force.
+
+    Raises:
+        ConfigurationError: a value that can't be, or a setting that doesn't exist, named with its reason.
+    """
+    named = os.environ.get("REELPROOF_CONFIG")
+    if named and not Path(named).is_file():
+        raise ConfigurationError(
+            f"the settings file {named} does not exist",
+            code="settings_missing",
+            hint="Correct REELPROOF_CONFIG, or unset it.",
+        )
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except (ValidationError, ValueError) as fault:
+        detail = (
+            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
+            if isinstance(fault, ValidationError)
+            else str(fault)
+        )
+        raise ConfigurationError(
+            f"settings: {detail}", code="settings_invalid", hint="docs/settings.md lists every setting."
+        ) from fault
