@@ -39,7 +39,10 @@ class SealFacts:
 
 @dataclass(frozen=True)
 class MarkedClip:
-    """An encoded, marked, not yet signed file, with all that its manifest will say. JSON-able, so a job can resume."""
+    """An encoded, marked, not yet signed file, with all that its manifest will say.
+
+    JSON-able, so that a durable job can resume from it.
+    """
 
     path: Path
     content_id: str

@@ -1,6 +1,7 @@
-"""Every setting, its default and its unit. From `REELPROOF_…` variables or a TOML file; documented in docs/settings.md.
+"""Every setting, its default and its unit; documented in docs/settings.md.
 
-Order: arguments, environment, the TOML file named by `REELPROOF_CONFIG` (or `reelproof.toml` in the home), defaults.
+Order: arguments, `REELPROOF_…` variables, the TOML file named by `REELPROOF_CONFIG` (or `reelproof.toml` in the
+home), defaults.
 """
 
 import os
