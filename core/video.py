@@ -34,7 +34,7 @@ _BT709, _BT601 = 1, 5
 _LIMITED, _FULL = 1, 2
 _MAX_DAMAGED_PACKETS = 1_000
 
-_DECODE_FAULTS = (av.error.FFmpegError, UnicodeDecodeError, IndexError, ValueError, EOFError)
+_DECODE_FAULTS = (av.error.FFmpegError, OSError, UnicodeDecodeError, IndexError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,22 @@ def _not_a_video(reason: object) -> UnreadableInput:
     )
 
 
+def _byte_stream(source: Source) -> BinaryIO:
+    if not isinstance(source, Path):
+        return source
+    try:
+        return source.open("rb")
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise _unreadable(
+            f"can't open {source.name}: {reason.lower()}", "no_such_file", "Check the path and its permissions."
+        ) from fault
+
+
 @contextmanager
 def _opened(source: Source) -> Iterator[Any]:
     """The demuxer over a file, by descriptor: the demuxer never learns a path it could walk from."""
-    stream: BinaryIO = source.open("rb") if isinstance(source, Path) else source
+    stream = _byte_stream(source)
     try:
         if stream.seekable():
             stream.seek(0)
