@@ -44,6 +44,7 @@ class Decision:
     rules: tuple[str, ...] = ()
     spans: tuple[str, ...] = field(default=())
     score: float = 0.0
+    threshold: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """The decision as `reelproof.decision/1` shows it, without the log index."""
