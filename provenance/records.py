@@ -1,12 +1,15 @@
 """The values this room hands out: bindings, signed clips, stored releases, and what a manifest says."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+#: Our own fingerprints, and ISCC, the fingerprint of the C2PA algorithm list. Every other name is a mark.
+_FINGERPRINT_ALGORITHMS = ("org.reelproof.fp.", "io.iscc.")
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class SoftBinding:
     start_ms: int = 0
     end_ms: int | None = None
     name: str = ""
+
+    @property
+    def is_fingerprint(self) -> bool:
+        """Whether the value is computed from the content rather than embedded in it."""
+        return self.alg.startswith(_FINGERPRINT_ALGORITHMS)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,18 @@ class Fingerprint:
     def to_bytes(self) -> bytes:
         """The stored form: hashes and quality interleaved, 33 bytes a second of video."""
         return np.hstack([self.hashes, self.quality[:, None]]).astype(np.uint8).tobytes()
+
+    @classmethod
+    def from_bytes(cls, alg: str, content: bytes, duration_s: float) -> "Fingerprint":
+        """The fingerprint that `to_bytes` wrote.
+
+        Raises:
+            ValueError: the length is no multiple of 33 bytes.
+        """
+        if len(content) % 33:
+            raise ValueError(f"a fingerprint has 33 bytes a second, got {len(content)} bytes")
+        rows = np.frombuffer(content, np.uint8).reshape(-1, 33)
+        return cls(alg, rows[:, :32].copy(), rows[:, 32].copy(), duration_s)
 
 
 @dataclass(frozen=True)
@@ -69,9 +89,16 @@ class CredentialState(StrEnum):
 class ManifestReport:
     """Our own reading of a file's C2PA store, from status codes, never from `validation_state`.
 
-    `signature_valid` and `binding_intact` speak of the active manifest; `ingredient_failures` lists failure
-    codes found in ingredients at any depth. `trust_list` names the list that holds the signer's root, or is
-    None; `origin` is what the manifest attests (generated, captured, edited, unknown).
+    `signature_valid`, `assertions_intact` and `binding_intact` speak of the active manifest; a detached store
+    (`is_detached`) has no bytes to be bound to, so its `binding_intact` is always False. `ingredient_failures`
+    lists failure codes found in ingredients at any depth, without those that only speak of trust or time, which
+    stand in `ingredient_trust_codes`.
+
+    `trust_list` names the list that holds the signer's root *and* held it when it counts: at the trusted
+    time-stamp, or now where there is none. A signer that only lapsed is named in `lapsed_trust_list` instead.
+    `signer` is the leaf's common name, `issuer` the organisation it was issued to, `signed_at` the trusted
+    time-stamp where `time_stamped`, else the time the claim states of itself. `origin` is what the manifest
+    attests (generated, captured, edited, unknown). `problem` says in words what kept a credential from counting.
     """
 
     state: CredentialState
@@ -95,3 +122,35 @@ class ManifestReport:
     bindings: tuple[SoftBinding, ...] = ()
     assertions: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    lapsed_trust_list: str | None = None
+    ingredient_trust_codes: tuple[str, ...] = ()
+    ingredients: tuple[dict[str, Any], ...] = ()
+    is_detached: bool = False
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether signature, assertions and the binding to the bytes all hold. Says nothing of trust."""
+        return self.signature_valid and self.assertions_intact and self.binding_intact
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values; binding values in hexadecimal."""
+        content = {one.name: getattr(self, one.name) for one in fields(self)}
+        content["state"] = str(self.state)
+        content["bindings"] = [asdict(one) | {"value": one.value.hex()} for one in self.bindings]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "ManifestReport":
+        """The report that `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: not such a value.
+        """
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        values["state"] = CredentialState(content["state"])
+        values["bindings"] = tuple(
+            SoftBinding(**(one | {"value": bytes.fromhex(one["value"])})) for one in content["bindings"]
+        )
+        return cls(**values)

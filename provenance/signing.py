@@ -1,0 +1,260 @@
+"""Signs a finished clip, last of all, and lets nobody see it before it has been read back.
+
+stage → sign into a private folder → read the staged file with our own reader → check all of it → publish by rename.
+Any failure leaves nothing under the final name. A remux or an encode after this drops the credential.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import c2pa
+
+from core.canonical import file_sha256
+from core.errors import ConfigurationError, ReelproofError, UnreadableInput
+from core.files import publish, staging_folder
+from provenance.manifest import Ingredient, ManifestFacts, definition_of, expected_labels, ingredient_id
+from provenance.reading import read_manifest
+from provenance.records import CredentialState, ManifestReport, SignedClip
+from provenance.settings import context_with
+from provenance.signers import Signer
+from provenance.store import StoreFault, find_store
+from provenance.trust import OWN_LIST, TrustStore
+
+_ALGORITHMS = {
+    "es256": c2pa.C2paSigningAlg.ES256,
+    "es384": c2pa.C2paSigningAlg.ES384,
+    "ed25519": c2pa.C2paSigningAlg.ED25519,
+}
+
+
+class SigningFailed(ReelproofError):
+    """The clip could not be signed, or what was signed did not read back whole. Nothing was published.
+
+    `__cause__` is what the signer itself raised, where it raised.
+    """
+
+
+@dataclass(frozen=True)
+class SigningOptions:
+    """How to sign. `tsa_url` names an RFC 3161 time-stamp server; None signs without a time-stamp.
+
+    `trust` is what ingredients' own credentials are judged by while signing; the carried lists by default.
+    """
+
+    tsa_url: str | None = None
+    trust: TrustStore | None = None
+
+
+DEFAULT_OPTIONS = SigningOptions()
+
+
+def sign_clip(
+    source: Path,
+    target: Path,
+    facts: ManifestFacts,
+    signer: Signer,
+    *,
+    options: SigningOptions = DEFAULT_OPTIONS,
+) -> SignedClip:
+    """Sign `source` with a manifest of `facts` and publish it as `target`, whole or not at all.
+
+    Replaces what stood under `target`. The audio and every other track stay as they are. The source may carry a
+    credential of its own; it is replaced, so name the source as an ingredient to keep it.
+
+    Raises:
+        UnreadableInput: `no_such_file`, `unsignable_container`: not MP4, MOV or AVI.
+        SigningFailed: `signer_failed`, `signing_failed`, `read_back_failed`.
+        ConfigurationError: the C2PA library or a trust list is not as expected.
+    """
+    mime = container_mime(source)
+    with staging_folder(target) as folder:
+        staged = folder / target.name
+        store = _sign_into(staged, source, mime, facts, signer, options)
+        report = read_manifest(staged, TrustStore.default(own_root_pem=signer.root_pem))
+        require_whole(report, facts)
+        signed = SignedClip(target, file_sha256(staged), str(report.manifest_id), store)
+        _require_same_store(staged, store)
+        publish(staged, target)
+    return signed
+
+
+def container_mime(file: Path) -> str:
+    """The MIME type to sign a file as, by its first bytes.
+
+    Raises:
+        UnreadableInput: `no_such_file`, `unsignable_container`.
+    """
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(12)
+    except OSError as error:
+        raise UnreadableInput(
+            f"cannot read {file.name}: {error.strerror}",
+            code="no_such_file",
+            hint="check the path and its permissions",
+        ) from error
+    mime = _sniffed(head)
+    if mime is None:
+        raise UnreadableInput(
+            f"{file.name} is neither MP4, MOV nor AVI, so it cannot carry a credential",
+            code="unsignable_container",
+            hint="convert it to MP4 first; WebM and Matroska have no place for a C2PA manifest",
+        )
+    return mime
+
+
+def require_whole(report: ManifestReport, facts: ManifestFacts) -> None:
+    """Check that a freshly signed file reads back as everything it should be.
+
+    Raises:
+        SigningFailed: `read_back_failed`, naming the first thing that does not hold.
+    """
+    labels = [label.split("__")[0] for label in report.assertions]
+    missing = [label for label in expected_labels(facts) if label not in labels]
+    count_of_bindings = labels.count("c2pa.soft-binding")
+    checks = (
+        (report.state is CredentialState.PRESENT, f"the credential is {report.state}: {report.problem}"),
+        (report.signature_valid, "the signature does not verify"),
+        (report.assertions_intact, f"assertions are not intact: {', '.join(report.failure_codes)}"),
+        (report.binding_intact, "the credential is not bound to the file's bytes"),
+        (report.trust_list == OWN_LIST, "the signer's chain does not end at its own root"),
+        (not missing, f"assertions are missing: {', '.join(missing)}"),
+        (count_of_bindings == len(facts.bindings), f"{count_of_bindings} soft bindings, not {len(facts.bindings)}"),
+        (facts.manifest_id in (None, report.manifest_id), "the manifest has another ID than was asked for"),
+    )
+    for holds, problem in checks:
+        if not holds:
+            raise SigningFailed(
+                f"the signed clip did not read back whole: {problem}",
+                code="read_back_failed",
+                hint="run `reelproof doctor`; nothing was published",
+            )
+
+
+class _CauseKeeper:
+    """Calls a signer from the library's callback, which would lose what it raises, and keeps that."""
+
+    def __init__(self, signer: Signer) -> None:
+        self.signer = signer
+        self.cause: Exception | None = None
+
+    def __call__(self, message: bytes) -> bytes:
+        try:
+            return self.signer.sign(message)
+        except Exception as error:
+            self.cause = error
+            raise
+
+
+def _sign_into(
+    staged: Path, source: Path, mime: str, facts: ManifestFacts, signer: Signer, options: SigningOptions
+) -> bytes:
+    """Sign into a staged file; the manifest store as embedded."""
+    callback = _CauseKeeper(signer)
+    trust = options.trust or TrustStore.default(own_root_pem=signer.root_pem)
+    context = context_with((*trust.claim_anchors(), *trust.time_stamp_anchors()))
+    try:
+        with (
+            c2pa.Signer.from_callback(
+                callback, _algorithm(signer), signer.certificate_chain_pem, options.tsa_url
+            ) as c2pa_signer,
+            c2pa.Builder(_definition(facts), context=context) as builder,
+            source.open("rb") as unsigned,
+            staged.open("w+b") as signed,
+        ):
+            for position, ingredient in enumerate(facts.ingredients):
+                _add_ingredient(builder, position, ingredient)
+            return bytes(builder.sign(c2pa_signer, mime, unsigned, signed))
+    except c2pa.C2paError as error:
+        raise _failure(error, callback.cause) from (callback.cause or error)
+
+
+def _definition(facts: ManifestFacts) -> dict[str, object]:
+    definition = definition_of(facts)
+    plain = [
+        {"title": one.title, "relationship": str(one.relationship), "label": ingredient_id(i), "format": "video/*"}
+        for i, one in enumerate(facts.ingredients)
+        if _ingredient_mime(one) is None
+    ]
+    return definition | ({"ingredients": plain} if plain else {})
+
+
+def _add_ingredient(builder: c2pa.Builder, position: int, ingredient: Ingredient) -> None:
+    mime = _ingredient_mime(ingredient)
+    if mime is None:
+        return
+    described = {
+        "title": ingredient.title,
+        "relationship": str(ingredient.relationship),
+        "label": ingredient_id(position),
+    }
+    with ingredient.path.open("rb") as opened:
+        builder.add_ingredient(json.dumps(described), mime, opened)
+
+
+def _ingredient_mime(ingredient: Ingredient) -> str | None:
+    """The MIME type of an ingredient, or None for a container the library can't read: it is named, not hashed."""
+    try:
+        with ingredient.path.open("rb") as opened:
+            return _sniffed(opened.read(12))
+    except OSError as error:
+        raise UnreadableInput(
+            f"cannot read the ingredient {ingredient.title}: {error.strerror}",
+            code="no_such_file",
+            hint="keep every input in place until the clip is signed",
+        ) from error
+
+
+_RASTER_HEADS = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+
+
+def _sniffed(head: bytes) -> str | None:
+    if head[:4] == b"RIFF":
+        return {b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
+    return next((mime for start, mime in _RASTER_HEADS if head.startswith(start)), None)
+
+
+def _algorithm(signer: Signer) -> c2pa.C2paSigningAlg:
+    try:
+        return _ALGORITHMS[signer.algorithm]
+    except KeyError as error:
+        raise ConfigurationError(
+            f"the signer's algorithm {signer.algorithm!r} is unknown",
+            code="unknown_algorithm",
+            hint=f"use one of {', '.join(_ALGORITHMS)}",
+        ) from error
+
+
+def _failure(error: c2pa.C2paError, cause: Exception | None) -> SigningFailed:
+    if cause is not None:
+        return SigningFailed(
+            f"the signer failed: {type(cause).__name__}: {cause}",
+            code="signer_failed",
+            hint="check that the signing key can be reached and used; nothing was published",
+        )
+    return SigningFailed(
+        f"the C2PA library could not sign: {error}",
+        code="signing_failed",
+        hint="check that key and certificate belong together, and run `reelproof doctor`; nothing was published",
+    )
+
+
+def _require_same_store(staged: Path, store: bytes) -> None:
+    with staged.open("rb") as opened:
+        if _embedded(opened) != store:
+            raise SigningFailed(
+                "the embedded manifest store differs from the one that was returned",
+                code="read_back_failed",
+                hint="report this; nothing was published",
+            )
+
+
+def _embedded(file: BinaryIO) -> bytes | None:
+    try:
+        return find_store(file)
+    except StoreFault:
+        return None
