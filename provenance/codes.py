@@ -39,7 +39,19 @@ BINDING_MATCHES = frozenset(f"assertion.{name}.match" for name in _BINDING_HASHE
 
 #: Boxes that a BMFF hash may leave out without leaving out any of the content (C2PA 2.4 §18.7 and the boxes that
 #: vendors exclude). Anything else excluded, such as /mdat, means that the hash does not bind the pictures.
-HARMLESS_EXCLUSIONS = frozenset({"/uuid", "/ftyp", "/mfra", "/free", "/skip", "/emsg"})
+HARMLESS_EXCLUSIONS = frozenset({"/uuid", "/ftyp", "/mfra", "/mfra/tfra", "/free", "/skip", "/emsg"})
+#: Where content lies, which hashes of version 2 and before left out by the specification of their time. The samples
+#: are covered, their order is not: it is said, in `UNCOVERED_OFFSETS`, and does not break the binding.
+OFFSET_EXCLUSIONS = frozenset(
+    {
+        "/meta/iloc",
+        "/moov/trak/mdia/minf/stbl/stco",
+        "/moov/trak/mdia/minf/stbl/co64",
+        "/moof/traf/tfhd",
+        "/moof/traf/trun",
+    }
+)
+UNCOVERED_OFFSETS = "org.reelproof.binding.chunkOffsetsUncovered"
 
 _GENERATED = {
     "trainedAlgorithmicMedia",
@@ -87,16 +99,15 @@ def origin_of(actions: Iterable[Mapping[str, Any]], parent_origin: str | None) -
     return "captured" if types & _CAPTURED else "unknown"
 
 
-def content_is_bound(assertions: Mapping[str, Any]) -> bool:
-    """Whether no BMFF hash assertion leaves out a box that holds content."""
-    for label, content in assertions.items():
-        if label.startswith("c2pa.hash.bmff") and isinstance(content, Mapping):
-            exclusions = content.get("exclusions") or ()
-            if any(
-                str(one.get("xpath")) not in HARMLESS_EXCLUSIONS for one in exclusions if isinstance(one, Mapping)
-            ):
-                return False
-    return True
+def uncovered_boxes(assertions: Mapping[str, Any]) -> frozenset[str]:
+    """The boxes that a manifest's BMFF hash leaves out, beyond those that never hold content."""
+    return frozenset(
+        str(one.get("xpath"))
+        for label, content in assertions.items()
+        if label.startswith("c2pa.hash.bmff") and isinstance(content, Mapping)
+        for one in content.get("exclusions") or ()
+        if isinstance(one, Mapping) and str(one.get("xpath")) not in HARMLESS_EXCLUSIONS
+    )
 
 
 def _source_type(action: Mapping[str, Any]) -> str:

@@ -95,20 +95,23 @@ def _report(
     families = codes.split_by_family(failed)
     assertions = _assertions(manifest)
     is_bound = bool(codes.BINDING_MATCHES & set(succeeded)) and not families[Family.BINDING]
-    content_bound = codes.content_is_bound(assertions)
+    uncovered = codes.uncovered_boxes(assertions)
+    left_out = sorted(uncovered - codes.OFFSET_EXCLUSIONS)
     signature_valid = codes.SIGNATURE_VALID in succeeded and not families[Family.SIGNATURE] and claim.verifies
     recorded = list(_ingredient_codes(content))
     return ManifestReport(
         state=CredentialState.PRESENT,
         manifest_id=claim.manifest_id,
         signature_valid=signature_valid,
-        binding_intact=is_bound and content_bound and not detached,
+        binding_intact=is_bound and not left_out and not detached,
         assertions_intact=not families[Family.ASSERTION],
         origin=_origin(content["manifests"], claim.manifest_id),
         claim_generator=_generator(manifest),
         success_codes=_unique(succeeded),
         failure_codes=_unique(code for code in failed if not _is_expected(code, detached)),
-        informational_codes=_unique(_codes(active, "informational")),
+        informational_codes=_unique(
+            [*_codes(active, "informational"), *([codes.UNCOVERED_OFFSETS] if uncovered else [])]
+        ),
         ingredient_failures=_unique(
             [*families[Family.INGREDIENT], *(code for code in recorded if not _is_about_trust(code))]
         ),
@@ -116,7 +119,7 @@ def _report(
         ingredients=_ingredients(manifest),
         bindings=_bindings(manifest),
         assertions=assertions,
-        problem=None if content_bound else "the hash leaves out boxes that hold content",
+        problem=f"the hash leaves out {', '.join(left_out)}"[:_MAX_PROBLEM_CHARACTERS] if left_out else None,
         is_detached=detached,
         **_signer_facts(manifest, claim, trust, now, succeeded, families),
     )
@@ -172,7 +175,7 @@ def _ingredient_codes(content: _Json) -> Iterator[str]:
 
 
 def _is_expected(code: str, is_detached: bool) -> bool:
-    """Failures that say nothing: the library was given no claim roots, and a detached store has no bytes to match."""
+    """Failures that say nothing: the library was given no claim roots; a detached store has no bytes to match."""
     return code in codes.MERELY_UNTRUSTED or (is_detached and codes.family_of(code) is Family.BINDING)
 
 
