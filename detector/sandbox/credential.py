@@ -1,0 +1,56 @@
+"""A file's C2PA credential, read in a confined child: a crash or a spent limit is a finding, not an error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import UnreadableInput
+from detector.sandbox.limits import GIB, Limits
+from detector.sandbox.parent import ConfinedChild, opened_input
+from provenance.records import CredentialState, ManifestReport
+
+if TYPE_CHECKING:
+    from provenance.trust import TrustStore
+
+_JOB = "detector.sandbox.credential_job:read_credential"
+
+# One flipped length byte made the C2PA reader want 1.28 GB and ten seconds; under this it gives up at once.
+CREDENTIAL_LIMITS = Limits(memory_bytes=GIB, cpu_s=30, wall_s=45.0)
+
+
+def report_from_json(tree: Any) -> ManifestReport:
+    """The report in a child's JSON, every field's type checked.
+
+    Raises:
+        ValueError: something in it is not what a `ManifestReport` holds.
+    """
+    try:
+        bindings = [{**binding, "value": bytes.fromhex(binding["value"])} for binding in tree["bindings"]]
+        report: ManifestReport = TypeAdapter(ManifestReport).validate_python({**tree, "bindings": bindings})
+    except (ValidationError, KeyError, TypeError) as error:
+        raise ValueError("the reader's report has an impossible shape") from error
+    return report
+
+
+def _broken(problem: str) -> ManifestReport:
+    return ManifestReport(CredentialState.BROKEN, problem=problem)
+
+
+def read_manifest_sandboxed(path: Path, trust: "TrustStore", limits: Limits = CREDENTIAL_LIMITS) -> ManifestReport:
+    """What the credential in a file says, and whether it holds.
+
+    Never raises for what stands in the file: a reader that dies, hangs or runs out of memory on it gives
+    state `broken` with the reason in `problem`.
+
+    Raises:
+        UsageError: no such file, or it may not be read. UnreadableInput: empty, too large, no regular file.
+    """
+    with opened_input(path, limits) as file:
+        try:
+            with ConfinedChild(_JOB, file, limits, {"trust": trust}) as child:
+                return report_from_json(next(child.replies(), None))
+        except UnreadableInput as error:
+            return _broken(f"reading the credential failed: {error} ({error.code})")
+        except ValueError as error:
+            return _broken(str(error))

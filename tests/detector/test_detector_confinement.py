@@ -1,0 +1,132 @@
+"""The fences around a child, tried from inside."""
+
+import errno
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import UnreadableInput, UsageError
+from detector.sandbox.limits import MIB, Limits
+from detector.sandbox.parent import ConfinedChild, opened_input
+from detector.sandbox.selftest import sandbox_report
+
+REFUSED = {errno.EACCES, errno.EPERM, errno.EBADF, errno.EMFILE, errno.ENOSYS, errno.EFBIG}
+
+
+@pytest.fixture
+def input_file(tmp_path: Path) -> Path:
+    path = tmp_path / "input.bin"
+    path.write_bytes(b"reel")
+    return path
+
+
+def run_job(job: str, path: Path, limits: Limits | None = None, **arguments: object) -> object:
+    limits = limits or Limits()
+    with opened_input(path, limits) as file, ConfinedChild(job, file, limits, dict(arguments)) as child:
+        return next(child.replies(), None)
+
+
+def children_of_this_process() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+def test_a_child_reads_its_input_and_answers(hooks: str, input_file: Path) -> None:
+    """A confined child still does its work: it reads the descriptor it was given and replies in JSON."""
+    assert run_job(f"{hooks}:echo", input_file, number=3) == {"arguments": {"number": 3}, "content": "7265656c"}
+
+
+@pytest.mark.parametrize(
+    "what", ["read", "reopen", "write", "write_input", "list", "unlink", "chmod", "udp", "unix", "spawn", "exec",
+             "fork", "kill", "raise_limit"],
+)  # fmt: skip
+def test_forbidden_acts_are_refused(hooks: str, input_file: Path, tmp_path: Path, what: str) -> None:
+    """No act beyond reading the given descriptor succeeds inside a child."""
+    target = tmp_path / "target.txt"
+    target.write_text("secret")
+    answer = run_job(f"{hooks}:attempt", input_file, what=what, target=str(tmp_path if what == "list" else target))
+    assert answer in REFUSED
+    assert target.read_text() == "secret"
+
+
+def test_a_listening_port_is_out_of_reach(hooks: str, input_file: Path) -> None:
+    """A child cannot connect to a server that runs on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answer = run_job(f"{hooks}:attempt", input_file, what="tcp", target=str(server.getsockname()[1]))
+    assert answer in REFUSED
+
+
+def test_threads_of_a_child_are_confined_too(hooks: str, input_file: Path) -> None:
+    """A thread started after the fences went up stands behind them."""
+    assert run_job(f"{hooks}:count_threads", input_file) in ([errno.EACCES], [errno.EPERM])
+
+
+@pytest.mark.parametrize(
+    ("job", "limits", "code"),
+    [
+        ("sleep_forever", Limits(wall_s=1.0), "decoder_timeout"),
+        ("spin_forever", Limits(cpu_s=1, wall_s=30), "decode_budget"),
+        ("crash", Limits(), "decoder_crashed"),
+        ("raise_fault", Limits(), "decoder_crashed"),
+        ("vanish", Limits(), "decoder_crashed"),
+        ("lie_about_length", Limits(wall_s=5), "decoder_crashed"),
+        ("send_garbage", Limits(wall_s=5), "decoder_crashed"),
+        ("send_bad_json", Limits(), "decoder_crashed"),
+        ("no_such_job", Limits(), "decoder_crashed"),
+    ],
+)
+def test_a_child_gone_wrong_is_a_named_error(
+    hooks: str, input_file: Path, job: str, limits: Limits, code: str
+) -> None:
+    """Hanging, spinning, crashing and lying children end as an error with a code and a hint, and are reaped."""
+    before = children_of_this_process()
+    began = time.monotonic()
+    with pytest.raises(UnreadableInput) as caught:
+        run_job(f"{hooks}:{job}", input_file, limits)
+    assert caught.value.code == code
+    assert caught.value.hint
+    assert "secret" not in str(caught.value)
+    assert time.monotonic() - began < 15
+    assert children_of_this_process() <= before
+
+
+def test_memory_is_bounded(hooks: str, input_file: Path) -> None:
+    """An allocation past the address space limit fails inside the child and is reported as its budget."""
+    with pytest.raises(UnreadableInput) as caught:
+        run_job(f"{hooks}:allocate", input_file, Limits(memory_bytes=512 * MIB), size=600 * MIB)
+    assert caught.value.code == "decode_budget"
+
+
+def test_leaving_early_kills_the_child(hooks: str, input_file: Path) -> None:
+    """A caller that stops reading leaves no process behind."""
+    before = children_of_this_process()
+    limits = Limits()
+    with opened_input(input_file, limits) as file, ConfinedChild(f"{hooks}:sleep_forever", file, limits, {}):
+        assert children_of_this_process() > before
+    assert children_of_this_process() <= before
+
+
+def test_the_self_test_finds_no_gap() -> None:
+    """On a kernel with Landlock and seccomp every forbidden act is refused; elsewhere the report names the gap."""
+    report = sandbox_report()
+    assert report["works"]
+    assert report["granted"]["threads"] == 1
+    if report["granted"]["landlock_abi"] >= 4 and report["granted"]["seccomp"]:
+        assert report["weak"] == []
+
+
+@pytest.mark.parametrize("name", ["memory_bytes", "cpu_s", "wall_s", "max_frames"])
+def test_limits_must_be_positive(name: str) -> None:
+    """A limit of nothing is a mistake, not a wish."""
+    with pytest.raises(ValueError, match=name):
+        Limits(**{name: 0})
+
+
+def test_a_missing_file_is_the_callers_mistake(tmp_path: Path) -> None:
+    """Only a path that leads nowhere is a usage error; it names the file, not its folder."""
+    with pytest.raises(UsageError) as caught, opened_input(tmp_path / "gone.mp4", Limits()):
+        pass
+    assert caught.value.code == "file_not_found"
+    assert str(tmp_path) not in str(caught.value)
