@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+SCHEMA = "reelproof.verdict/1"
+
 
 class Conclusion(StrEnum):
     """The eight things a verdict can conclude (see docs/verdicts.md)."""
@@ -18,10 +20,22 @@ class Conclusion(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class Outcome(StrEnum):
+    """How one look ended. `not_found` says nothing for or against; `not_examined` carries its reason."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WARNING = "warning"
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    NOT_EXAMINED = "not_examined"
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """One finding. `strength_log10` is a log-likelihood ratio for "this clip is what the source claims":
-    0 where it says nothing; cryptographic findings decide alone and carry their codes instead.
+    """One finding. `outcome` is one of `Outcome`. `strength_log10` is a log-likelihood ratio for "this clip is
+    what the source claims": 0 where it says nothing; cryptographic findings decide alone and carry their codes
+    instead. `detail["says"]` is the finding in one plain sentence.
     """
 
     source: str
@@ -30,6 +44,17 @@ class Evidence:
     strength_log10: float = 0.0
     codes: tuple[str, ...] = ()
     detail: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as `reelproof.verdict/1` shows it."""
+        return {
+            "source": self.source,
+            "outcome": str(self.outcome),
+            "strength_log10": round(self.strength_log10, 3),
+            "technique": self.technique,
+            "codes": list(self.codes),
+            "detail": self.detail,
+        }
 
 
 @dataclass(frozen=True)
@@ -50,3 +75,23 @@ class Verdict:
     timeline: tuple[dict[str, Any], ...] = ()
     regions: dict[str, Any] | None = None
     classifier: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as `reelproof.verdict/1`: plain JSON values in the promised order."""
+        return {
+            "schema": SCHEMA,
+            "origin": self.origin,
+            "issuer": self.issuer,
+            "file": self.file,
+            "conclusion": str(self.conclusion),
+            "headline": self.headline,
+            "explanation": list(self.explanation),
+            "limits": list(self.limits),
+            "evidence": [one.to_json() for one in self.evidence],
+            "manifest": self.manifest,
+            "watermark": self.watermark,
+            "match": self.match,
+            "timeline": list(self.timeline),
+            "regions": self.regions,
+            "classifier": self.classifier,
+        }

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from core.errors import UnreadableInput
 from detector.sandbox import wire
 from detector.sandbox.confinement import Confinement, confine
-from detector.sandbox.limits import Limits
+from detector.sandbox.limits import SandboxLimits
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Bench:
     """What a job works with: the input (seekable), the limits, the fences that hold, and the way out."""
 
     file: BinaryIO
-    limits: Limits
+    limits: SandboxLimits
     confinement: Confinement
     output: int
 
@@ -39,7 +39,7 @@ class Order:
 
     job: str
     descriptor: int
-    limits: Limits
+    limits: SandboxLimits
     arguments: dict[str, Any]
 
 

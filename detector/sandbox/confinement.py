@@ -10,7 +10,7 @@ import resource
 from dataclasses import asdict, dataclass
 
 from detector.sandbox.landlock import forbid_new_privileges, restrict_everything
-from detector.sandbox.limits import Limits
+from detector.sandbox.limits import SandboxLimits
 from detector.sandbox.seccomp import filter_system_calls
 
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 4, 24
@@ -45,7 +45,7 @@ class _CapabilityHeader(ctypes.Structure):
     _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
 
 
-def _set_limits(limits: Limits) -> bool:
+def _set_limits(limits: SandboxLimits) -> bool:
     wanted = {
         resource.RLIMIT_AS: limits.memory_bytes,
         resource.RLIMIT_CPU: limits.cpu_s,
@@ -88,7 +88,7 @@ def _thread_count() -> int:
         return 1
 
 
-def confine(limits: Limits) -> Confinement:
+def confine(limits: SandboxLimits) -> Confinement:
     """Raise every fence the kernel offers around this process. There is no way back."""
     threads = _thread_count()
     no_new_privileges = forbid_new_privileges()

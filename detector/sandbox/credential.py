@@ -1,22 +1,22 @@
 """A file's C2PA credential, read in a confined child: a crash or a spent limit is a finding, not an error."""
 
+import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import UnreadableInput
-from detector.sandbox.limits import GIB, Limits
+from detector.sandbox.limits import GIB, SandboxLimits
 from detector.sandbox.parent import ConfinedChild, opened_input
 from provenance.records import CredentialState, ManifestReport
+from provenance.trust import TrustStore
 
-if TYPE_CHECKING:
-    from provenance.trust import TrustStore
-
-_JOB = "detector.sandbox.credential_job:read_credential"
+_JOBS = "detector.sandbox.credential_job"
 
 # One flipped length byte made the C2PA reader want 1.28 GB and ten seconds; under this it gives up at once.
-CREDENTIAL_LIMITS = Limits(memory_bytes=GIB, cpu_s=30, wall_s=45.0)
+CREDENTIAL_LIMITS = SandboxLimits(memory_bytes=GIB, cpu_s=30, wall_s=45.0)
 
 
 def report_from_json(tree: Any) -> ManifestReport:
@@ -37,20 +37,47 @@ def _broken(problem: str) -> ManifestReport:
     return ManifestReport(CredentialState.BROKEN, problem=problem)
 
 
-def read_manifest_sandboxed(path: Path, trust: "TrustStore", limits: Limits = CREDENTIAL_LIMITS) -> ManifestReport:
-    """What the credential in a file says, and whether it holds.
+def read_manifest_sandboxed(
+    path: Path,
+    trust: TrustStore,
+    limits: SandboxLimits = CREDENTIAL_LIMITS,
+    *,
+    now: datetime | None = None,
+) -> ManifestReport:
+    """What the credential in a file says, and whether it holds at the instant `now` (the present by default).
 
     Never raises for what stands in the file: a reader that dies, hangs or runs out of memory on it gives
     state `broken` with the reason in `problem`.
 
     Raises:
-        UsageError: no such file, or it may not be read. UnreadableInput: empty, too large, no regular file.
+        MissingInput: no such file, or it may not be read. UnreadableInput: empty, too large, no regular file.
     """
     with opened_input(path, limits) as file:
-        try:
-            with ConfinedChild(_JOB, file, limits, {"trust": trust}) as child:
-                return report_from_json(next(child.replies(), None))
-        except UnreadableInput as error:
-            return _broken(f"reading the credential failed: {error} ({error.code})")
-        except ValueError as error:
-            return _broken(str(error))
+        return _read(f"{_JOBS}:read_credential", file, trust, limits, now)
+
+
+def read_store_sandboxed(
+    store: bytes,
+    trust: TrustStore,
+    limits: SandboxLimits = CREDENTIAL_LIMITS,
+    *,
+    now: datetime | None = None,
+) -> ManifestReport:
+    """What a manifest store from a repository says, without the file it was made for (`is_detached`)."""
+    with tempfile.TemporaryFile() as file:
+        file.write(store)
+        file.flush()
+        file.seek(0)
+        return _read(f"{_JOBS}:read_detached", file, trust, limits, now)
+
+
+def _read(
+    job: str, file: IO[bytes], trust: TrustStore, limits: SandboxLimits, now: datetime | None
+) -> ManifestReport:
+    try:
+        with ConfinedChild(job, file, limits, {"trust": trust, "now": now or datetime.now(UTC)}) as child:
+            return report_from_json(next(child.replies(), None))
+    except UnreadableInput as error:
+        return _broken(f"reading the credential failed: {error} ({error.code})")
+    except ValueError as error:
+        return _broken(str(error))

@@ -1,24 +1,29 @@
 """The C2PA reader's job inside a confined child (see `detector.sandbox.jobs`)."""
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+import importlib
+from datetime import datetime
+from pathlib import Path
 
 from detector.sandbox.child import Bench
-from provenance.reading import read_manifest
-from provenance.records import ManifestReport
+from provenance.reading import read_manifest, read_store
+from provenance.trust import TrustStore
 
-if TYPE_CHECKING:
-    from provenance.trust import TrustStore
-
-
-def report_to_json(report: ManifestReport) -> dict[str, Any]:
-    """A report as JSON values; binding values as hex."""
-    tree = asdict(report)
-    for binding in tree["bindings"]:
-        binding["value"] = binding["value"].hex()
-    return tree
+# What checking a signature loads on first use (found with an audit hook over the sample credentials).
+_LOADED_LATE = ("cryptography.hazmat.backends.openssl.backend",)
 
 
-def read_credential(bench: Bench, trust: "TrustStore") -> None:
-    """Send our reading of the file's C2PA store."""
-    bench.reply(report_to_json(read_manifest(bench.file, trust)))
+def rehearse() -> None:
+    """Load what reading a credential loads on first use."""
+    for module in _LOADED_LATE:
+        importlib.import_module(module)
+    read_manifest(Path(__file__).with_name("rehearsal.mp4"), TrustStore(()))
+
+
+def read_credential(bench: Bench, trust: TrustStore, now: datetime) -> None:
+    """Send our own reading of the file's C2PA store."""
+    bench.reply(read_manifest(bench.file, trust, now=now).to_json())
+
+
+def read_detached(bench: Bench, trust: TrustStore, now: datetime) -> None:
+    """Send our own reading of a bare manifest store."""
+    bench.reply(read_store(bench.file.read(), trust, now=now).to_json())

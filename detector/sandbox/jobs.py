@@ -13,7 +13,7 @@ from core.errors import UnreadableInput
 from core.video import DecodeLimits, container_tags, open_clip
 from detector.sandbox import wire
 from detector.sandbox.child import Bench
-from detector.sandbox.limits import Limits
+from detector.sandbox.limits import SandboxLimits
 
 _MAX_TAGS, _MAX_TAG_CHARACTERS = 64, 4_000
 
@@ -34,7 +34,7 @@ def rehearse() -> None:
             pass
 
 
-def _decode_limits(limits: Limits, input_bytes: int) -> DecodeLimits:
+def _decode_limits(limits: SandboxLimits, input_bytes: int) -> DecodeLimits:
     return DecodeLimits(
         max_side_px=max(limits.max_width_px, limits.max_height_px),
         max_frame_pixels=limits.max_frame_pixels,

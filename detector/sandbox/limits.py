@@ -7,7 +7,7 @@ GIB = 1 << 30
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """Bounds on one child and on what it may hand back. Every field states its unit; all are inclusive.
 
     `memory_bytes` is the child's address space (RLIMIT_AS): libraries alone take about 0.4 GiB of it.

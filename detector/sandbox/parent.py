@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
-from core.errors import UnreadableInput, UsageError
+from core.errors import UnreadableInput
 from detector.sandbox import wire
 from detector.sandbox.child import Order
-from detector.sandbox.limits import Limits
+from detector.sandbox.limits import SandboxLimits
 
 _BOOTSTRAP = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from detector.sandbox.child import main; main()"
@@ -31,29 +31,33 @@ _PIPE_BYTES = 1 << 20
 _CRASH_HINT = "The file is damaged or made to do harm; nothing was changed by reading it."
 
 
+class MissingInput(UnreadableInput):
+    """There is no such file, or it may not be opened: the caller's mistake, not a finding about a clip."""
+
+
 def unreadable(message: str, code: str, hint: str) -> UnreadableInput:
     """An `UnreadableInput` in one line."""
     return UnreadableInput(message, code=code, hint=hint)
 
 
 @contextmanager
-def opened_input(path: Path, limits: Limits) -> Iterator[BinaryIO]:
+def opened_input(path: Path, limits: SandboxLimits) -> Iterator[IO[bytes]]:
     """The input, opened once here so that no child ever needs its path.
 
     Raises:
-        UsageError: there is no such file, or it may not be read.
+        MissingInput: there is no such file, or it may not be read.
         UnreadableInput: it is no regular file (`not_a_video`), empty, or too large (`too_large`).
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError as error:
-        raise UsageError(
-            f"no such file: {path.name}", code="file_not_found", hint="Check the path; give a video file."
+        raise MissingInput(
+            f"no such file: {path.name}", code="no_such_file", hint="Check the path; give a video file."
         ) from error
     except OSError as error:
-        raise UsageError(
+        raise MissingInput(
             f"{path.name} can't be opened ({error.strerror})",
-            code="file_not_readable",
+            code="no_such_file",
             hint="Check the file's permissions.",
         ) from error
     try:
@@ -65,7 +69,7 @@ def opened_input(path: Path, limits: Limits) -> Iterator[BinaryIO]:
         yield file
 
 
-def _check_input(status: os.stat_result, limits: Limits) -> None:
+def _check_input(status: os.stat_result, limits: SandboxLimits) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise unreadable("this is a folder or a device, not a file", "not_a_video", "Give a video file.")
     if status.st_size == 0:
@@ -84,14 +88,14 @@ class ConfinedChild:
     `job` is `module:function`, imported before the fences go up and called as `function(bench, **arguments)`.
     """
 
-    def __init__(self, job: str, file: BinaryIO, limits: Limits, arguments: dict[str, Any]) -> None:
+    def __init__(self, job: str, file: IO[bytes], limits: SandboxLimits, arguments: dict[str, Any]) -> None:
         self._limits = limits
         self._process = self._start(job, file, arguments)
         if self._process.stdout is None:
             raise RuntimeError("a child was started without its pipe")
         self._reader = wire.Reader(self._process.stdout.fileno(), limits.wall_s)
 
-    def _start(self, job: str, file: BinaryIO, arguments: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    def _start(self, job: str, file: IO[bytes], arguments: dict[str, Any]) -> "subprocess.Popen[bytes]":
         search = json.dumps([_PACKAGE_ROOT, *(entry for entry in sys.path if entry)])
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         # One arena and no thread pool: threads that exist before the fences go up would stand outside them.

@@ -4,13 +4,13 @@ import tempfile
 from typing import Any
 
 from core.errors import UnreadableInput
-from detector.sandbox.limits import Limits
+from detector.sandbox.limits import SandboxLimits
 from detector.sandbox.parent import ConfinedChild
 
 _JOB = "detector.sandbox.jobs:test_fences"
 
 
-def sandbox_report(limits: Limits | None = None) -> dict[str, Any]:
+def sandbox_report(limits: SandboxLimits | None = None) -> dict[str, Any]:
     """`{"works", "granted": {fence: …}, "refused": {attempt: bool}, "weak": [attempt …], "problem"}`.
 
     `refused` lists what a confined child tried and whether the kernel refused it; `weak` names the attempts
@@ -18,7 +18,7 @@ def sandbox_report(limits: Limits | None = None) -> dict[str, Any]:
     """
     with tempfile.TemporaryFile() as nothing:
         try:
-            with ConfinedChild(_JOB, nothing, limits or Limits(), {}) as child:
+            with ConfinedChild(_JOB, nothing, limits or SandboxLimits(), {}) as child:
                 found: dict[str, Any] = next(child.replies(), {})
         except UnreadableInput as error:
             return {"works": False, "granted": {}, "refused": {}, "weak": [], "problem": str(error)}

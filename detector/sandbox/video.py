@@ -11,7 +11,7 @@ import numpy as np
 
 from core.clip import Clip, ClipInfo, Frame
 from detector.sandbox import wire
-from detector.sandbox.limits import Limits
+from detector.sandbox.limits import SandboxLimits
 from detector.sandbox.parent import ConfinedChild, opened_input, unreadable
 
 _JOB = "detector.sandbox.jobs:stream_video"
@@ -34,7 +34,7 @@ def _over_budget() -> Exception:
     )
 
 
-def _checked_info(claims: Any, limits: Limits) -> ClipInfo:
+def _checked_info(claims: Any, limits: SandboxLimits) -> ClipInfo:
     """A `ClipInfo` from a child's JSON, every field of the right type and inside the limits."""
     try:
         numerator, denominator = claims["fps"]
@@ -68,7 +68,7 @@ def _checked_info(claims: Any, limits: Limits) -> ClipInfo:
 class _Run:
     """One child at work on one opened input. Closed at the latest when nobody holds it any more."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: SandboxLimits) -> None:
         self._kept = ExitStack()
         with ExitStack() as opening:
             file = opening.enter_context(opened_input(path, limits))
@@ -87,9 +87,9 @@ class _Run:
 class SandboxedVideo:
     """One file on disk, decoded only behind the fences. `tags` holds the container's own after `open`."""
 
-    def __init__(self, path: Path, limits: Limits | None = None) -> None:
+    def __init__(self, path: Path, limits: SandboxLimits | None = None) -> None:
         self.path = path
-        self.limits = limits or Limits()
+        self.limits = limits or SandboxLimits()
         self.tags: dict[str, str] = {}
 
     def open(self) -> Clip:
@@ -98,7 +98,7 @@ class SandboxedVideo:
         Raises:
             UnreadableInput: `not_a_video`, `too_large`, `decode_budget`, `decoder_crashed` or
                 `decoder_timeout`; at once, or while reading where a limit is passed later.
-            UsageError: no such file, or it may not be read.
+            MissingInput: no such file, or it may not be read.
         """
         run = _Run(self.path, self.limits)
         try:

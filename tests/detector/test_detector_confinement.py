@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import UnreadableInput, UsageError
-from detector.sandbox.limits import MIB, Limits
-from detector.sandbox.parent import ConfinedChild, opened_input
+from core.errors import UnreadableInput
+from detector.sandbox.limits import MIB, SandboxLimits
+from detector.sandbox.parent import ConfinedChild, MissingInput, opened_input
 from detector.sandbox.selftest import sandbox_report
 
 REFUSED = {errno.EACCES, errno.EPERM, errno.EBADF, errno.EMFILE, errno.ENOSYS, errno.EFBIG}
@@ -23,8 +23,8 @@ def input_file(tmp_path: Path) -> Path:
     return path
 
 
-def run_job(job: str, path: Path, limits: Limits | None = None, **arguments: object) -> object:
-    limits = limits or Limits()
+def run_job(job: str, path: Path, limits: SandboxLimits | None = None, **arguments: object) -> object:
+    limits = limits or SandboxLimits()
     with opened_input(path, limits) as file, ConfinedChild(job, file, limits, dict(arguments)) as child:
         return next(child.replies(), None)
 
@@ -66,19 +66,19 @@ def test_threads_of_a_child_are_confined_too(hooks: str, input_file: Path) -> No
 @pytest.mark.parametrize(
     ("job", "limits", "code"),
     [
-        ("sleep_forever", Limits(wall_s=1.0), "decoder_timeout"),
-        ("spin_forever", Limits(cpu_s=1, wall_s=30), "decode_budget"),
-        ("crash", Limits(), "decoder_crashed"),
-        ("raise_fault", Limits(), "decoder_crashed"),
-        ("vanish", Limits(), "decoder_crashed"),
-        ("lie_about_length", Limits(wall_s=5), "decoder_crashed"),
-        ("send_garbage", Limits(wall_s=5), "decoder_crashed"),
-        ("send_bad_json", Limits(), "decoder_crashed"),
-        ("no_such_job", Limits(), "decoder_crashed"),
+        ("sleep_forever", SandboxLimits(wall_s=1.0), "decoder_timeout"),
+        ("spin_forever", SandboxLimits(cpu_s=1, wall_s=30), "decode_budget"),
+        ("crash", SandboxLimits(), "decoder_crashed"),
+        ("raise_fault", SandboxLimits(), "decoder_crashed"),
+        ("vanish", SandboxLimits(), "decoder_crashed"),
+        ("lie_about_length", SandboxLimits(wall_s=5), "decoder_crashed"),
+        ("send_garbage", SandboxLimits(wall_s=5), "decoder_crashed"),
+        ("send_bad_json", SandboxLimits(), "decoder_crashed"),
+        ("no_such_job", SandboxLimits(), "decoder_crashed"),
     ],
 )
 def test_a_child_gone_wrong_is_a_named_error(
-    hooks: str, input_file: Path, job: str, limits: Limits, code: str
+    hooks: str, input_file: Path, job: str, limits: SandboxLimits, code: str
 ) -> None:
     """Hanging, spinning, crashing and lying children end as an error with a code and a hint, and are reaped."""
     before = children_of_this_process()
@@ -95,14 +95,14 @@ def test_a_child_gone_wrong_is_a_named_error(
 def test_memory_is_bounded(hooks: str, input_file: Path) -> None:
     """An allocation past the address space limit fails inside the child and is reported as its budget."""
     with pytest.raises(UnreadableInput) as caught:
-        run_job(f"{hooks}:allocate", input_file, Limits(memory_bytes=512 * MIB), size=600 * MIB)
+        run_job(f"{hooks}:allocate", input_file, SandboxLimits(memory_bytes=512 * MIB), size=600 * MIB)
     assert caught.value.code == "decode_budget"
 
 
 def test_leaving_early_kills_the_child(hooks: str, input_file: Path) -> None:
     """A caller that stops reading leaves no process behind."""
     before = children_of_this_process()
-    limits = Limits()
+    limits = SandboxLimits()
     with opened_input(input_file, limits) as file, ConfinedChild(f"{hooks}:sleep_forever", file, limits, {}):
         assert children_of_this_process() > before
     assert children_of_this_process() <= before
@@ -121,12 +121,12 @@ def test_the_self_test_finds_no_gap() -> None:
 def test_limits_must_be_positive(name: str) -> None:
     """A limit of nothing is a mistake, not a wish."""
     with pytest.raises(ValueError, match=name):
-        Limits(**{name: 0})
+        SandboxLimits(**{name: 0})
 
 
 def test_a_missing_file_is_the_callers_mistake(tmp_path: Path) -> None:
-    """Only a path that leads nowhere is a usage error; it names the file, not its folder."""
-    with pytest.raises(UsageError) as caught, opened_input(tmp_path / "gone.mp4", Limits()):
+    """A path that leads nowhere is an error of its own; it names the file, not its folder."""
+    with pytest.raises(MissingInput) as caught, opened_input(tmp_path / "gone.mp4", SandboxLimits()):
         pass
-    assert caught.value.code == "file_not_found"
+    assert caught.value.code == "no_such_file"
     assert str(tmp_path) not in str(caught.value)

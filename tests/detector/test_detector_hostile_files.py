@@ -9,15 +9,15 @@ import pytest
 
 from core.errors import UnreadableInput
 from core.video import open_clip
-from detector.sandbox.limits import GIB, MIB, Limits
+from detector.sandbox.limits import GIB, MIB, SandboxLimits
 from detector.sandbox.video import SandboxedVideo
 
 
-def read_all(path: Path, limits: Limits | None = None) -> int:
+def read_all(path: Path, limits: SandboxLimits | None = None) -> int:
     return sum(1 for _ in SandboxedVideo(path, limits).open().frames())
 
 
-def fault_of(path: Path, limits: Limits | None = None) -> UnreadableInput:
+def fault_of(path: Path, limits: SandboxLimits | None = None) -> UnreadableInput:
     with pytest.raises(UnreadableInput) as caught:
         read_all(path, limits)
     assert caught.value.hint
@@ -97,25 +97,30 @@ def test_a_decompression_bomb_is_stopped(bomb: Path) -> None:
 
 def test_a_bomb_that_announces_itself_is_stopped_at_once(small_mp4: Path) -> None:
     """Where the header already claims too much, no frame is asked for."""
-    limits = Limits(expansion_free_bytes=1, max_expansion=2)
+    limits = SandboxLimits(expansion_free_bytes=1, max_expansion=2)
     with pytest.raises(UnreadableInput) as caught:
         SandboxedVideo(small_mp4, limits).open()
     assert caught.value.code == "decode_budget"
 
 
 @pytest.mark.parametrize(
-    "limits",
-    [Limits(max_width_px=64), Limits(max_height_px=64), Limits(max_frame_pixels=64 * 64), Limits(max_frames=5),
-     Limits(max_total_pixels=128 * 96 * 5)],
-)  # fmt: skip
-def test_each_limit_stops_a_clip_beyond_it(small_mp4: Path, limits: Limits) -> None:
+    "bound",
+    [
+        {"max_width_px": 64},
+        {"max_height_px": 64},
+        {"max_frame_pixels": 64 * 64},
+        {"max_frames": 5},
+        {"max_total_pixels": 128 * 96 * 5},
+    ],
+)
+def test_each_limit_stops_a_clip_beyond_it(small_mp4: Path, bound: dict[str, int]) -> None:
     """Width, height, pixels of a frame, frames and pixels in all: each bound holds by itself."""
-    assert fault_of(small_mp4, limits).code == "decode_budget"
+    assert fault_of(small_mp4, SandboxLimits(**bound)).code == "decode_budget"
 
 
 def test_a_file_over_the_byte_limit_is_not_touched(small_mp4: Path) -> None:
     """Size is checked before anything is started."""
-    assert fault_of(small_mp4, Limits(max_input_bytes=100)).code == "too_large"
+    assert fault_of(small_mp4, SandboxLimits(max_input_bytes=100)).code == "too_large"
 
 
 def test_a_sparse_giant_is_refused_by_its_size(tmp_path: Path) -> None:
@@ -135,7 +140,7 @@ def test_folders_pipes_and_devices_are_no_videos(tmp_path: Path) -> None:
 
 def test_too_little_memory_is_a_named_error(small_mp4: Path) -> None:
     """A child that cannot even load its libraries ends as an error with a code, not as a traceback."""
-    assert fault_of(small_mp4, Limits(memory_bytes=64 * MIB)).code in {
+    assert fault_of(small_mp4, SandboxLimits(memory_bytes=64 * MIB)).code in {
         "decode_budget",
         "decoder_crashed",
         "not_a_video",
@@ -152,7 +157,7 @@ def test_mutated_clips_decode_or_say_why(small_mp4: Path, tmp_path: Path, seed: 
     path = tmp_path / "mutant.mp4"
     path.write_bytes(content)
     try:
-        outcome = "frames" if read_all(path, Limits(cpu_s=10, wall_s=20)) else "nothing"
+        outcome = "frames" if read_all(path, SandboxLimits(cpu_s=10, wall_s=20)) else "nothing"
     except UnreadableInput as error:
         outcome = error.code
     assert outcome in {"frames", "not_a_video", "decode_budget", "decoder_crashed"}
