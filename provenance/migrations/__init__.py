@@ -1,0 +1,1 @@
+"""The repository's database schema, one migration a version. Released migrations never change."""

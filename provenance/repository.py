@@ -1,0 +1,304 @@
+"""What was released: by manifest ID, by what a mark says, and by what a clip looks like.
+
+Append-only. `put` is durable on return and safe to repeat; a second, different release under one manifest ID is
+refused. Knows nothing of how marks are read or verdicts made.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.canonical import canonical_json, digest_of, sha256_hex
+from core.errors import ConfigurationError, ReelproofError, ServiceUnreachable
+from provenance.blobs import BlobStore, FolderBlobStore, MemoryBlobStore
+from provenance.database import bindings, open_engine, releases, writing
+from provenance.fingerprint import similarity
+from provenance.records import Fingerprint, Release, SoftBinding
+from provenance.search import FingerprintIndex
+
+DEFAULT_MATCHES = 10
+
+
+class ReleaseConflict(ReelproofError):
+    """Another release already stands under this manifest ID. The stored one is unchanged."""
+
+
+class ManifestRepository(Protocol):
+    """Keeps releases. The contract (`tests/provenance/test_provenance_repository.py` runs it over every one):
+
+    - `put` is durable on return, idempotent, and append-only: nothing is ever changed or removed.
+    - After a failed `put` the release is either there whole or not at all; putting again is safe.
+    - Thread-safe; implementations over a database are process-safe too.
+    - Look-ups that find nothing return an empty answer, not an error.
+    """
+
+    def put(self, release: Release) -> None:
+        """Keep a release.
+
+        Raises:
+            ReleaseConflict: `release_conflict`: the manifest ID is taken by different content.
+            ServiceUnreachable: `repository_unavailable`; try again.
+        """
+        ...
+
+    def get(self, manifest_id: str) -> Release | None:
+        """The release under a manifest ID."""
+        ...
+
+    def find_by_binding(self, binding: SoftBinding) -> list[Release]:
+        """Releases that carry this algorithm and value, oldest first. Name and scope don't matter."""
+        ...
+
+    def find_by_fingerprint(
+        self, fingerprint: Fingerprint, limit: int = DEFAULT_MATCHES
+    ) -> list[tuple[Release, float]]:
+        """Releases that look like the clip, most alike first, each with its similarity 0 to 1.
+
+        Only those that `provenance.fingerprint.similarity` says agree. Mirrored copies are found too.
+        """
+        ...
+
+    def count(self) -> int:
+        """How many releases are kept."""
+        ...
+
+
+class MemoryManifestRepository:
+    """The shipped fake: releases in this process's memory."""
+
+    def __init__(self) -> None:
+        self._releases: dict[str, Release] = {}
+        self._index = FingerprintIndex()
+        self._lock = Lock()
+
+    def put(self, release: Release) -> None:
+        """Keep a release."""
+        with self._lock:
+            known = self._releases.get(release.manifest_id)
+            if known is None:
+                self._releases[release.manifest_id] = release
+                self._index.add(release.manifest_id, release.fingerprint)
+            elif content_digest(known) != content_digest(release):
+                raise _conflict(release.manifest_id)
+
+    def get(self, manifest_id: str) -> Release | None:
+        """The release under a manifest ID."""
+        return self._releases.get(manifest_id)
+
+    def find_by_binding(self, binding: SoftBinding) -> list[Release]:
+        """Releases that carry this algorithm and value."""
+        return [one for one in self._releases.values() if any(_same(held, binding) for held in one.bindings)]
+
+    def find_by_fingerprint(
+        self, fingerprint: Fingerprint, limit: int = DEFAULT_MATCHES
+    ) -> list[tuple[Release, float]]:
+        """Releases that look like the clip."""
+        return _agreeing(fingerprint, self._index.candidates(fingerprint, limit), self.get, limit)
+
+    def count(self) -> int:
+        """How many releases are kept."""
+        return len(self._releases)
+
+
+class SqlManifestRepository:
+    """Releases in a SQL database (SQLite here), their manifest stores in a `BlobStore`.
+
+    Without `blobs` the stores lie in a folder beside the SQLite file. The fingerprint index is held in memory (132
+    bytes a second of video) and follows what other processes add.
+    """
+
+    def __init__(self, url: str, blobs: BlobStore | None = None) -> None:
+        self._engine = open_engine(url)
+        self._blobs = blobs or _blobs_beside(url)
+        self._index = FingerprintIndex()
+        self._indexed_to = 0
+        self._lock = Lock()
+
+    def put(self, release: Release) -> None:
+        """Keep a release: its manifest store first, then one transaction with all else."""
+        store_sha256 = self._blobs.put(release.manifest_store)
+        row = _row_of(release, store_sha256)
+        with _available(), writing(self._engine).begin() as connection:
+            known = connection.execute(
+                sa.select(releases.c.content_sha256).where(releases.c.manifest_id == release.manifest_id)
+            ).scalar()
+            if known is not None:
+                if known != row["content_sha256"]:
+                    raise _conflict(release.manifest_id)
+                return
+            connection.execute(releases.insert().values(**row))
+            if release.bindings:
+                connection.execute(bindings.insert(), [_binding_row(release, one) for one in release.bindings])
+
+    def get(self, manifest_id: str) -> Release | None:
+        """The release under a manifest ID."""
+        with _available(), self._engine.begin() as connection:
+            return self._get(connection, manifest_id)
+
+    def find_by_binding(self, binding: SoftBinding) -> list[Release]:
+        """Releases that carry this algorithm and value, oldest first."""
+        query = (
+            sa.select(bindings.c.manifest_id)
+            .where(bindings.c.alg == binding.alg, bindings.c.value_sha256 == sha256_hex(binding.value))
+            .group_by(bindings.c.manifest_id)
+            .order_by(sa.func.min(bindings.c.position))
+        )
+        with _available(), self._engine.begin() as connection:
+            found = [self._get(connection, manifest_id) for manifest_id in connection.execute(query).scalars()]
+        return [one for one in found if one is not None]
+
+    def find_by_fingerprint(
+        self, fingerprint: Fingerprint, limit: int = DEFAULT_MATCHES
+    ) -> list[tuple[Release, float]]:
+        """Releases that look like the clip."""
+        with self._lock:
+            self._catch_up()
+            candidates = self._index.candidates(fingerprint, limit)
+        return _agreeing(fingerprint, candidates, self.get, limit)
+
+    def count(self) -> int:
+        """How many releases are kept."""
+        with _available(), self._engine.begin() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(releases)).scalar_one())
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self._engine.dispose()
+
+    def _catch_up(self) -> None:
+        query = (
+            sa.select(
+                releases.c.position,
+                releases.c.manifest_id,
+                releases.c.fingerprint_alg,
+                releases.c.fingerprint,
+                releases.c.duration_s,
+            )
+            .where(releases.c.position > self._indexed_to)
+            .order_by(releases.c.position)
+        )
+        with _available(), self._engine.begin() as connection:
+            for position, manifest_id, alg, content, duration_s in connection.execute(query):
+                self._index.add(manifest_id, Fingerprint.from_bytes(alg, content, duration_s))
+                self._indexed_to = position
+
+    def _get(self, connection: Connection, manifest_id: str) -> Release | None:
+        row = connection.execute(sa.select(releases).where(releases.c.manifest_id == manifest_id)).one_or_none()
+        if row is None:
+            return None
+        held = connection.execute(
+            sa.select(bindings).where(bindings.c.manifest_id == manifest_id).order_by(bindings.c.position)
+        )
+        return Release(
+            manifest_id=row.manifest_id,
+            sha256=row.sha256,
+            manifest_store=self._blobs.get(row.store_sha256),
+            bindings=tuple(SoftBinding(one.alg, one.value, one.start_ms, one.end_ms, one.name) for one in held),
+            fingerprint=Fingerprint.from_bytes(row.fingerprint_alg, row.fingerprint, row.duration_s),
+            created_at=row.created_at,
+            facts=json.loads(row.facts),
+        )
+
+
+def content_digest(release: Release) -> str:
+    """One digest over everything a release holds: equal for equal releases."""
+    return digest_of(
+        {
+            "manifest_id": release.manifest_id,
+            "sha256": release.sha256,
+            "store": sha256_hex(release.manifest_store),
+            "bindings": [
+                [one.alg, one.value.hex(), one.start_ms, one.end_ms, one.name] for one in release.bindings
+            ],
+            "fingerprint": [
+                release.fingerprint.alg,
+                release.fingerprint.to_bytes().hex(),
+                release.fingerprint.duration_s,
+            ],
+            "created_at": release.created_at,
+            "facts": release.facts,
+        }
+    )
+
+
+def _row_of(release: Release, store_sha256: str) -> dict[str, Any]:
+    return {
+        "manifest_id": release.manifest_id,
+        "sha256": release.sha256,
+        "store_sha256": store_sha256,
+        "fingerprint_alg": release.fingerprint.alg,
+        "fingerprint": release.fingerprint.to_bytes(),
+        "duration_s": release.fingerprint.duration_s,
+        "created_at": release.created_at,
+        "facts": canonical_json(release.facts).decode(),
+        "content_sha256": content_digest(release),
+    }
+
+
+def _binding_row(release: Release, binding: SoftBinding) -> dict[str, Any]:
+    return {
+        "manifest_id": release.manifest_id,
+        "alg": binding.alg,
+        "value_sha256": sha256_hex(binding.value),
+        "value": binding.value,
+        "start_ms": binding.start_ms,
+        "end_ms": binding.end_ms,
+        "name": binding.name,
+    }
+
+
+def _agreeing(
+    query: Fingerprint, candidates: list[str], get: Callable[[str], Release | None], limit: int
+) -> list[tuple[Release, float]]:
+    found = []
+    for manifest_id in candidates:
+        release = get(manifest_id)
+        if release is not None:
+            compared = similarity(query, release.fingerprint)
+            if compared.agrees:
+                found.append((release, compared.score))
+    return sorted(found, key=lambda pair: -pair[1])[:limit]
+
+
+def _same(held: SoftBinding, wanted: SoftBinding) -> bool:
+    return held.alg == wanted.alg and held.value == wanted.value
+
+
+def _blobs_beside(url: str) -> BlobStore:
+    database = make_url(url).database
+    if make_url(url).get_backend_name() != "sqlite":
+        raise ConfigurationError(
+            "a database server needs a place for manifest stores named beside it",
+            code="no_blob_store",
+            hint="set the blob folder in the settings",
+        )
+    if not database or database == ":memory:":
+        return MemoryBlobStore()
+    return FolderBlobStore(Path(database).with_suffix(".blobs"))
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise ServiceUnreachable(
+            f"the manifest repository cannot be used: {error}",
+            code="repository_unavailable",
+            hint="check the database, free space and permissions, then try again",
+        ) from error
+
+
+def _conflict(manifest_id: str) -> ReleaseConflict:
+    return ReleaseConflict(
+        f"a different release already stands under {manifest_id}",
+        code="release_conflict",
+        hint="a manifest ID is used once; sign the clip anew",
+    )
