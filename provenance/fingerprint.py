@@ -105,13 +105,21 @@ def similarity(query: Fingerprint, reference: Fingerprint) -> Similarity:
     score = float(np.clip(1 - np.median(known) / 128, 0, 1))
     return Similarity(
         score=score,
-        agrees=bool((known <= AGREE_BITS).mean() >= AGREE_SHARE),
+        agrees=min(straight[0], turned[0]) <= AGREE_BITS,
         offset_s=offset / SAMPLES_PER_S,
         false_match_rate=FALSE_MATCH_RATE,
         per_second=_per_second(distances),
         is_mirrored=is_mirrored,
         overlap_s=len(known) / SAMPLES_PER_S,
     )
+
+
+def quantile_bits(query: Fingerprint, reference: Fingerprint) -> float | None:
+    """How many bits the worst of the nearest four fifths of samples are apart, at the best alignment: what
+    `similarity` compares with `AGREE_BITS`. None where it can't tell."""
+    if min(usable(query).sum(), usable(reference).sum()) < _MIN_SAMPLES:
+        return None
+    return min(_best_alignment(query, reference)[0], _best_alignment(mirrored(query), reference)[0])
 
 
 def usable(fingerprint: Fingerprint) -> NDArray[np.bool_]:

@@ -44,11 +44,7 @@ class FingerprintIndex:
             return []
         votes = np.zeros(len(self._owners), np.float64)
         for turned in (query, mirrored(query)):
-            hashes = turned.hashes[usable(turned)]
-            places = (
-                np.unique(np.linspace(0, len(hashes) - 1, _MAX_QUERY_SAMPLES).astype(int)) if len(hashes) else []
-            )
-            for row in _words(hashes[places]) if len(hashes) else ():
+            for row in _spread(_words(turned.hashes[usable(turned)])):
                 votes += self._vote(row)
         same_alg = np.array([alg == query.alg for alg in self._algs])
         best = np.argsort(-votes, kind="stable")[: limit * _CANDIDATES_PER_MATCH]

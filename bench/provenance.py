@@ -1,0 +1,292 @@
+"""The provenance room's published figures, made again: `python bench/provenance.py [--quick] [--json]`.
+
+- fingerprint: real clips (and drawn scenes, coloured shapes on plain backgrounds) against changed copies of
+  themselves and against each other: how often copies agree, how often unrelated clips do.
+- search: time of one look-up against the number of stored clips.
+- signing: cost of signing and of reading back as a ratio to copying the file.
+
+Real clips are those beside the repository (REELPROOF_SHARED or ../shared); without them only drawn scenes run.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from core.clip import RGB, Clip  # noqa: E402
+from core.video import open_clip, write_clip  # noqa: E402
+from provenance import fingerprint as fp  # noqa: E402
+from provenance.manifest import ManifestFacts  # noqa: E402
+from provenance.reading import read_manifest  # noqa: E402
+from provenance.records import Fingerprint, SoftBinding  # noqa: E402
+from provenance.search import FingerprintIndex  # noqa: E402
+from provenance.signers import ephemeral_signer  # noqa: E402
+from provenance.signing import sign_clip  # noqa: E402
+from provenance.trust import TrustStore  # noqa: E402
+
+SHORT_SIDE_PX, SECONDS = 240, 4
+DRAWN_CLIPS = 120
+
+
+def half(frames: RGB, _: float) -> RGB:
+    """Half the width and height."""
+    height, width = frames.shape[1] // 4 * 2, frames.shape[2] // 4 * 2
+    return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in frames])
+
+
+def captioned(frames: RGB, _: float) -> RGB:
+    """A black bar of 12 % with white words over the bottom."""
+    out = frames.copy()
+    height = out.shape[1]
+    bar = int(height * 0.12)
+    out[:, height - bar :] = 0
+    for one in out:
+        cv2.putText(
+            one, "BREAKING today", (8, height - bar // 4), cv2.FONT_HERSHEY_SIMPLEX, bar / 40, (255,) * 3, 2
+        )
+    return out
+
+
+def letterboxed(frames: RGB, _: float) -> RGB:
+    """Black bars of 14 % of the picture above and below."""
+    bar = int(frames.shape[1] * 0.14) // 2 * 2
+    return np.pad(frames, ((0, 0), (bar, bar), (0, 0), (0, 0)))
+
+
+def cropped(frames: RGB, _: float) -> RGB:
+    """5 % of each side's length cut away."""
+    top, left = int(frames.shape[1] * 0.025), int(frames.shape[2] * 0.025)
+    return frames[:, top : frames.shape[1] - top, left : frames.shape[2] - left]
+
+
+#: What is done to a copy, and the CRF it is encoded with.
+CHANGES: dict[str, tuple[Callable[[RGB, float], RGB], int]] = {
+    "CRF 30": (lambda frames, fps: frames, 30),
+    "half size, CRF 36": (half, 36),
+    "brightness x1.2": (lambda frames, fps: np.clip(frames * 1.2, 0, 255).astype(np.uint8), 28),
+    "letterbox": (letterboxed, 28),
+    "first 0.61 s and last 0.3 s cut": (
+        lambda frames, fps: frames[round(0.61 * fps) : -max(1, round(0.3 * fps))],
+        30,
+    ),
+    "mirrored": (lambda frames, fps: frames[:, :, ::-1], 30),
+    "crop 5 %": (cropped, 28),
+    "caption bar 12 %": (captioned, 28),
+}
+
+
+def main() -> None:
+    """Run every part and print its table, or one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the clips")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    given = parser.parse_args()
+    figures = run(quick=given.quick)
+    if given.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for part, content in figures.items():
+        print(f"\n## {part}")
+        print(json.dumps(content, indent=2))
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    """All figures as JSON values."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures: dict[str, Any] = {"fingerprint_drawn": fingerprints(drawn_clips(quick), folder)}
+        if real := list(real_clips(quick)):
+            figures["fingerprint_real"] = fingerprints(real, folder)
+        figures["search"] = search_times((1_000, 10_000) if quick else (1_000, 10_000, 100_000))
+        figures["signing"] = signing_cost(folder)
+    return figures
+
+
+def real_clips(quick: bool) -> Iterator[tuple[str, Callable[[], tuple[RGB, Fraction]]]]:
+    """Name and loader of each real clip beside the repository."""
+    shared = Path(os.environ.get("REELPROOF_SHARED", ROOT.parent / "shared")) / "clips"
+    paths = sorted(path for path in shared.glob("*/*") if path.suffix in (".mp4", ".mkv", ".mov", ".webm"))
+    for path in paths[:: 5 if quick else 1]:
+        yield path.name, lambda path=path: _reduced(path)  # type: ignore[misc]
+
+
+def drawn_clips(quick: bool) -> list[tuple[str, Callable[[], tuple[RGB, Fraction]]]]:
+    """Name and maker of each drawn scene: two seconds, 256x256, one shape on a plain background."""
+    from generator.scenes import draw_spec, render_scene
+
+    rng = np.random.default_rng(5)
+    specs = [draw_spec(rng) for _ in range(DRAWN_CLIPS // (5 if quick else 1))]
+    return [
+        (f"scene {i}", lambda spec=spec: (render_scene(spec).frames, Fraction(12)))  # type: ignore[misc]
+        for i, spec in enumerate(specs)
+    ]
+
+
+def fingerprints(clips: Any, folder: Path) -> dict[str, Any]:
+    """Copies against their originals, and every pair of different originals."""
+    names, originals = [], []
+    copies: dict[str, list[tuple[int, Fingerprint]]] = {name: [] for name in CHANGES}
+    for name, load in clips:
+        frames, fps = load()
+        original = _encoded(frames, fps, 16, folder)
+        for change, (apply, crf) in CHANGES.items():
+            copies[change].append((len(names), _encoded(apply(frames, float(fps)), fps, crf, folder)))
+        names.append(name)
+        originals.append(original)
+        print(f"\r{len(names)} clips", end="", file=sys.stderr, flush=True)
+    rows = {change: _copy_row(pairs, originals) for change, pairs in copies.items()}
+    return {"clips": len(names), "copies": rows, "unrelated": _unrelated(names, originals)}
+
+
+def _copy_row(pairs: list[tuple[int, Fingerprint]], originals: list[Fingerprint]) -> dict[str, Any]:
+    found = [fp.similarity(copy, originals[i]) for i, copy in pairs]
+    known = [one for one in found if one.is_conclusive]
+    bits = [fp.quantile_bits(copy, originals[i]) for i, copy in pairs]
+    return {
+        "agree": round(sum(one.agrees for one in known) / max(1, len(known)), 3),
+        "cannot_tell": len(found) - len(known),
+        "bits_p50_p90_max": [
+            round(float(x), 1) for x in np.quantile([b for b in bits if b is not None], (0.5, 0.9, 1))
+        ],
+    }
+
+
+def _unrelated(names: list[str], originals: list[Fingerprint]) -> dict[str, Any]:
+    bits, wrong = [], []
+    for i, j in itertools.combinations(range(len(names)), 2):
+        distance = fp.quantile_bits(originals[i], originals[j])
+        if distance is None:
+            continue
+        bits.append(distance)
+        if distance <= fp.AGREE_BITS:
+            wrong.append([names[i], names[j], round(distance, 1)])
+    upper = (
+        (len(wrong) + 3) / max(1, len(bits))
+        if len(wrong) == 0
+        else (len(wrong) + 2 * len(wrong) ** 0.5 + 2) / len(bits)
+    )
+    return {
+        "pairs": len(bits),
+        "agree": len(wrong),
+        "rate_95_upper": upper,
+        "bits_min_p01_p1_p50": [round(float(x), 1) for x in np.quantile(bits, (0, 0.001, 0.01, 0.5))],
+        "wrong": wrong[:20],
+        "quality_min_p10_p50": [
+            int(x) for x in np.quantile(np.concatenate([o.quality for o in originals]), (0, 0.1, 0.5))
+        ],
+    }
+
+
+def search_times(sizes: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Milliseconds for one look-up of a 4 s clip among `clips` stored clips of 4 s (random hashes)."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for size in sizes:
+        index = FingerprintIndex()
+        for i in range(size):
+            index.add(str(i), _random_fingerprint(rng))
+        query = _random_fingerprint(rng)
+        index.candidates(query, 10)
+        started = time.perf_counter()
+        index.candidates(query, 10)
+        rows.append({"clips": size, "ms": round(1000 * (time.perf_counter() - started), 1)})
+    return rows
+
+
+def signing_cost(folder: Path) -> list[dict[str, Any]]:
+    """Seconds to sign (with reading back and publishing) and to read, beside a plain copy with fsync."""
+    signer = ephemeral_signer(datetime.now(UTC))
+    trust = TrustStore.default(own_root_pem=signer.root_pem)
+    rows = []
+    for seconds, side in ((2, 256), (10, 720)):
+        noise = np.random.default_rng(2).integers(0, 255, (8, side, side, 3), dtype=np.uint8)
+        source = folder / f"{side}.mp4"
+        frames = np.concatenate([noise] * (seconds * 3))
+        write_clip(Clip.from_array(frames, 24), source, crf=20, preset="ultrafast")
+        copied = _timed(lambda source=source: _copied(source, folder / "copy.mp4"))
+        facts = _facts(side, seconds)
+        signed = _timed(lambda source=source, facts=facts: sign_clip(source, folder / "signed.mp4", facts, signer))
+        read = _timed(lambda: read_manifest(folder / "signed.mp4", trust))
+        rows.append(
+            {
+                "megabytes": round(source.stat().st_size / 1e6, 2),
+                "copy_s": round(copied, 4),
+                "sign_s": round(signed, 4),
+                "read_s": round(read, 4),
+            }
+        )
+    return rows
+
+
+def _facts(side: int, seconds: int) -> ManifestFacts:
+    binding = SoftBinding("org.reelproof.bench", b"12345678")
+    return ManifestFacts(
+        title="bench.mp4",
+        created_at=datetime.now(UTC),
+        width_px=side,
+        height_px=side,
+        fps=Fraction(24),
+        duration_s=float(seconds),
+        bindings=(binding,),
+        model_name="bench",
+    )
+
+
+def _timed(work: Callable[[], Any], repeats: int = 5) -> float:
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))
+
+
+def _copied(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with target.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
+def _random_fingerprint(rng: np.random.Generator) -> Fingerprint:
+    count = 4 * fp.SAMPLES_PER_S
+    hashes = rng.integers(0, 256, (count, 32), dtype=np.uint8)
+    return Fingerprint(fp.ALGORITHM, hashes, np.full(count, 90, np.uint8), 4.0)
+
+
+def _reduced(path: Path) -> tuple[RGB, Fraction]:
+    clip = open_clip(path)
+    pictures = []
+    for frame in clip.timed_frames():
+        if frame.time_s >= SECONDS:
+            break
+        height, width = frame.rgb.shape[:2]
+        scale = min(1.0, SHORT_SIDE_PX / min(height, width))
+        size = (int(width * scale) // 2 * 2, int(height * scale) // 2 * 2)
+        pictures.append(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA))
+    return np.stack(pictures).astype(np.uint8), clip.info.fps
+
+
+def _encoded(frames: RGB, fps: Fraction, crf: int, folder: Path) -> Fingerprint:
+    even = np.ascontiguousarray(frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2])
+    path = folder / "copy.mp4"
+    write_clip(Clip.from_array(even, fps), path, crf=crf, preset="veryfast")
+    return fp.fingerprint_clip(open_clip(path))
+
+
+if __name__ == "__main__":
+    main()
