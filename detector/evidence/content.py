@@ -1,0 +1,104 @@
+"""The repository's answer as evidence: the credential found again, the pictures compared, tampering."""
+
+from typing import Any
+
+from detector.evidence.strength import from_false_match_rate
+from detector.findings import Comparison, Findings, ReleaseMatch
+from detector.verdict import Evidence, Outcome
+
+_LOOKUP = "look-up of the mark's value in this repository; every soft binding of the credential must match"
+_FINGERPRINT = "perceptual fingerprint, eight hashes of 256 bits a second"
+_TAMPER = "presence of the mark and likeness to the original, stretch by stretch"
+
+
+def content_evidence(findings: Findings) -> tuple[Evidence, ...]:
+    """`soft_binding`, `fingerprint` and `tamper`."""
+    return (_soft_binding(findings), _fingerprint(findings), _tamper(findings))
+
+
+def match_json(match: ReleaseMatch | None) -> dict[str, Any] | None:
+    """The compared release as `reelproof.verdict/1` shows it."""
+    if match is None:
+        return None
+    return {
+        "manifest_id": match.release.manifest_id,
+        "content_agrees": match.content_agrees,
+        "similarity": round(match.similarity.score, 3) if match.similarity is not None else None,
+        "edits": list(match.edits),
+        "comparison": str(match.comparison),
+        "found_by": list(match.found_by),
+        "offset_s": match.similarity.offset_s if match.similarity is not None else None,
+        "released_at": match.release.created_at,
+    }
+
+
+def _soft_binding(findings: Findings) -> Evidence:
+    source = "soft_binding"
+    if not (findings.pixel.found or findings.noise.found):
+        return Evidence(source, Outcome.NOT_FOUND, _LOOKUP, detail={"says": "No mark to look up."})
+    match = findings.marked
+    if match is None:
+        says = "The mark's value stands in no record of this repository."
+        return Evidence(source, Outcome.NOT_FOUND, _LOOKUP, detail={"says": says})
+    detail = {"manifest_id": match.release.manifest_id, "found_by": list(match.found_by)}
+    if match.differing_bindings:
+        says = "The mark leads to a credential whose other bindings contradict this clip."
+        codes = tuple(match.differing_bindings)
+        return Evidence(source, Outcome.FAILED, _LOOKUP, codes=codes, detail={"says": says, **detail})
+    if not match.credential_holds:
+        says = "The mark leads to a record whose kept credential does not hold."
+        return Evidence(source, Outcome.FAILED, _LOOKUP, detail={"says": says, **detail})
+    says = f"The mark leads to a credential released on {match.release.created_at}."
+    return Evidence(source, Outcome.FOUND, _LOOKUP, detail={"says": says, **detail})
+
+
+def _fingerprint(findings: Findings) -> Evidence:
+    source = "fingerprint"
+    if not findings.fingerprint_searched:
+        says = "Not examined: no picture could be decoded."
+        return Evidence(source, Outcome.NOT_EXAMINED, _FINGERPRINT, detail={"says": says})
+    match = findings.match
+    if match is None:
+        says = "Nothing in this repository looks like this clip."
+        return Evidence(source, Outcome.NOT_FOUND, _FINGERPRINT, detail={"says": says})
+    return _compared(source, match)
+
+
+def _compared(source: str, match: ReleaseMatch) -> Evidence:
+    similarity = match.similarity
+    detail: dict[str, Any] = {"comparison": str(match.comparison)}
+    if similarity is not None:
+        detail |= {
+            "similarity": round(similarity.score, 3),
+            "false_match_rate": similarity.false_match_rate,
+            "offset_s": similarity.offset_s,
+        }
+    if match.comparison is Comparison.AGREES:
+        strength = from_false_match_rate(similarity.false_match_rate) if similarity is not None else 0.0
+        says = "The pictures agree with those of the released clip."
+        return Evidence(source, Outcome.FOUND, _FINGERPRINT, strength, detail={"says": says, **detail})
+    if match.comparison is Comparison.DIFFERS:
+        says = "The pictures are not those of the released clip that the mark names."
+        return Evidence(source, Outcome.FAILED, _FINGERPRINT, detail={"says": says, **detail})
+    reason = similarity.reason if similarity is not None and similarity.reason else "too much was changed"
+    says = f"The pictures can't be compared with the released clip: {reason}."
+    return Evidence(source, Outcome.WARNING, _FINGERPRINT, detail={"says": says, **detail})
+
+
+def _tamper(findings: Findings) -> Evidence:
+    source = "tamper"
+    if not findings.tamper_searched:
+        says = "Not examined: only for a clip in which one of our marks was found."
+        return Evidence(source, Outcome.NOT_EXAMINED, _TAMPER, detail={"says": says})
+    foreign = foreign_stretches(findings)
+    if not foreign:
+        says = "No stretch of the clip stands out: where the mark can be measured, it is there."
+        return Evidence(source, Outcome.PASSED, _TAMPER, detail={"says": says})
+    spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in foreign)
+    says = f"The mark is missing and the pictures differ at {spans}."
+    return Evidence(source, Outcome.FAILED, _TAMPER, detail={"says": says, "stretches": foreign})
+
+
+def foreign_stretches(findings: Findings) -> list[dict[str, Any]]:
+    """The stretches of the timeline that are not the released clip's."""
+    return [dict(one) for one in findings.timeline if one["state"] == "foreign"]

@@ -1,0 +1,73 @@
+"""What stands beside the clip: a classifier (none in this release), unsigned tags, a policy decision's proof."""
+
+import json
+from typing import Any
+
+from detector.evidence.strength import TAG_STRENGTH_LOG10
+from detector.findings import Findings
+from detector.plaintext import plain
+from detector.verdict import Evidence, Outcome
+
+CLASSIFIER_ABSTAINS = (
+    "This release has no classifier for clips without marks: none we know of holds its error rate on generators it "
+    "was not trained on."
+)
+_TAGS = "unsigned tags in the file, among them AIGC of GB 45438-2025; anybody can write or remove them"
+_POLICY = "inclusion proof of the policy decision in a signed transparency log"
+_MAX_TAG_CHARACTERS, _MAX_TAG_FIELDS = 400, 32
+
+
+def context_evidence(findings: Findings) -> tuple[Evidence, ...]:
+    """`classifier`, `disclosure_tags` and `policy_log`."""
+    return (_classifier(), _disclosure(findings), _policy(findings))
+
+
+def aigc_label(tags: Any) -> dict[str, str] | None:
+    """The AIGC tag's fields (GB 45438-2025), or None where there is none that can be read."""
+    text = next((value for key, value in tags.items() if key.upper() == "AIGC"), None)
+    if text is None:
+        return None
+    try:
+        label = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(label, dict):
+        return None
+    return {plain(key): plain(value, _MAX_TAG_CHARACTERS) for key, value in list(label.items())[:_MAX_TAG_FIELDS]}
+
+
+def _classifier() -> Evidence:
+    return Evidence(
+        "classifier", Outcome.NOT_EXAMINED, "no classifier in this release", detail={"says": CLASSIFIER_ABSTAINS}
+    )
+
+
+def _disclosure(findings: Findings) -> Evidence:
+    label = aigc_label(findings.tags)
+    if label is None:
+        return Evidence("disclosure_tags", Outcome.NOT_FOUND, _TAGS, detail={"says": "No disclosure tag."})
+    is_declared = label.get("Label") == "1"
+    producer = f" by {label['ContentProducer']}" if label.get("ContentProducer") else ""
+    says = (
+        f"An unsigned tag declares the clip to be generated{producer}. It weighs little: anybody can write it."
+        if is_declared
+        else "An unsigned disclosure tag is there, but does not declare the clip to be generated."
+    )
+    strength = TAG_STRENGTH_LOG10 if is_declared else 0.0
+    return Evidence("disclosure_tags", Outcome.FOUND, _TAGS, strength, detail={"says": says, "AIGC": label})
+
+
+def _policy(findings: Findings) -> Evidence:
+    if findings.policy is None:
+        says = "No policy decision is named by a credential, or its log is not known here."
+        return Evidence("policy_log", Outcome.NOT_FOUND, _POLICY, detail={"says": says})
+    holds = bool(findings.policy.get("holds"))
+    says = str(
+        findings.policy.get(
+            "says",
+            "The policy decision stands in the log." if holds else "The policy decision's proof does not hold.",
+        )
+    )
+    outcome = Outcome.PASSED if holds else Outcome.WARNING
+    detail = {key: value for key, value in findings.policy.items() if key != "holds"} | {"says": says}
+    return Evidence("policy_log", outcome, _POLICY, detail=detail)

@@ -1,0 +1,127 @@
+"""Everything that was read from one clip, before anybody judges it. Values only; nothing here decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from provenance.fingerprint import Similarity
+from provenance.records import CredentialState, ManifestReport, Release
+from watermark.extraction import Extraction
+
+
+@dataclass(frozen=True)
+class ReadingFault:
+    """Why no picture, or not every picture, could be decoded. `after_s` is None when none could."""
+
+    code: str
+    message: str
+    hint: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class MarkReading:
+    """One mark's reading, or the reason why nobody looked."""
+
+    extraction: Extraction | None = None
+    not_examined: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether a mark stands in the clip under one of our keys, with its payload."""
+        return self.extraction is not None and self.extraction.found and self.extraction.payload is not None
+
+    @property
+    def content_hex(self) -> str | None:
+        """The content ID that the mark says, 14 hex digits."""
+        payload = self.extraction.payload if self.extraction is not None and self.found else None
+        return payload.content_hex if payload is not None else None
+
+
+class Comparison(StrEnum):
+    """How a clip's pictures compare with those of a release."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    UNCLEAR = "unclear"
+
+
+#: Below this score two clips show different things; between it and agreement nothing is claimed. Unrelated pairs
+#: of the real clips stay below it, copies cropped by 10 % lie above it (docs/detector.md has the measurement).
+FOREIGN_SCORE = 0.25
+
+
+@dataclass(frozen=True)
+class ReleaseMatch:
+    """A release that the repository named for this clip, and how the clip compares with it.
+
+    `found_by` lists what led to it (`pixel_watermark`, `noise_watermark`, `fingerprint`). `credential` is our
+    reading of the kept manifest store. `differing_bindings` names soft bindings of that credential that contradict
+    what was read from the clip: one is enough to take the match away.
+    """
+
+    release: Release
+    found_by: tuple[str, ...]
+    credential: ManifestReport
+    similarity: Similarity | None = None
+    differing_bindings: tuple[str, ...] = ()
+    same_bytes: bool = False
+    edits: tuple[str, ...] = ()
+
+    @property
+    def comparison(self) -> Comparison:
+        """Whether the clip shows what the release shows; a binding that contradicts it settles that it doesn't."""
+        if self.same_bytes:
+            return Comparison.AGREES
+        if self.differing_bindings:
+            return Comparison.DIFFERS
+        if self.similarity is None or not self.similarity.is_conclusive:
+            return Comparison.UNCLEAR
+        if self.similarity.agrees:
+            return Comparison.AGREES
+        return Comparison.DIFFERS if self.similarity.score < FOREIGN_SCORE else Comparison.UNCLEAR
+
+    @property
+    def content_agrees(self) -> bool:
+        """Whether the comparison came out in favour."""
+        return self.comparison is Comparison.AGREES
+
+    @property
+    def credential_holds(self) -> bool:
+        """Whether the kept credential is whole and rightly signed. Says nothing of trust."""
+        return self.credential.signature_valid and self.credential.assertions_intact
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One clip's readings. The defaults are those of a clip in which nothing was found.
+
+    `marked` is the release that a mark led to, `alike` the most alike one by fingerprint; often the same.
+    `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `now` is the date of the reading,
+    ISO 8601, for what depends on age.
+    """
+
+    file: Mapping[str, Any] = field(default_factory=dict)
+    fault: ReadingFault | None = None
+    manifest: ManifestReport = field(default_factory=lambda: ManifestReport(CredentialState.ABSENT))
+    pixel: MarkReading = field(default_factory=MarkReading)
+    noise: MarkReading = field(default_factory=MarkReading)
+    marked: ReleaseMatch | None = None
+    alike: ReleaseMatch | None = None
+    fingerprint_searched: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policy: Mapping[str, Any] | None = None
+    timeline: tuple[dict[str, Any], ...] = ()
+    regions: Mapping[str, Any] | None = None
+    tamper_searched: bool = False
+
+    @property
+    def match(self) -> ReleaseMatch | None:
+        """The release this clip is compared with: the mark's own, else the most alike."""
+        return self.marked or self.alike
+
+    @property
+    def is_decodable(self) -> bool:
+        """Whether at least some pictures could be looked at."""
+        return self.fault is None or self.fault.after_s is not None

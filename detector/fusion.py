@@ -1,0 +1,190 @@
+"""From findings to a verdict: a pure function. Cryptographic evidence decides alone; absence never counts.
+
+`fuse` names what holds (`detector.signals`), takes the first row of the table that applies (`detector.rules`), and
+writes down what it rests on and what was not looked at.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from detector.evidence import evidence_of
+from detector.evidence.content import match_json
+from detector.evidence.context import CLASSIFIER_ABSTAINS
+from detector.evidence.marks import mark_json
+from detector.findings import Findings
+from detector.plaintext import plain, plain_json
+from detector.rules import Rule, deciding_rule
+from detector.signals import signals_of
+from detector.verdict import Conclusion, Evidence, Outcome, Verdict
+from provenance.records import CredentialState, ManifestReport
+
+_MADE = {
+    "generated": "Made with AI.",
+    "captured": "Captured with a camera.",
+    "edited": "Edited footage.",
+    "unknown": "",
+}
+_NOT_PROOF_OF_ABSENCE = "This does not mean that the clip is real, nor that it is fake: most clips carry nothing that anybody can check."
+_SILENT = {Outcome.NOT_EXAMINED, Outcome.NOT_FOUND}
+
+#: On every verdict, because it is true of every verdict.
+STANDING_LIMITS = (
+    "Marks of other makers, such as Google's SynthID, can only be read by those makers; we did not look for them.",
+    "The sound was not studied.",
+    "A credential says who signed a file and what they state of it, not that what it shows is true.",
+)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What a rule's texts are filled with. Names come from strangers' files: braces in them stay text."""
+
+    issuer: str
+    kept_issuer: str
+    made: str
+    kept_made: str
+    edits: str
+
+    def fill(self, text: str) -> str:
+        """A rule's text with its placeholders filled, in one pass."""
+        return re.sub(r"\{(\w+)\}", lambda found: str(getattr(self, found[1])), text).strip()
+
+
+def fuse(findings: Findings) -> Verdict:
+    """The verdict on one clip's findings. Pure: the same findings give the same verdict, word for word."""
+    signals = signals_of(findings)
+    rule = deciding_rule(signals)
+    evidence = evidence_of(findings)
+    words = _words(findings)
+    return Verdict(
+        conclusion=rule.conclusion,
+        headline=words.fill(rule.headline),
+        origin=_origin(rule, findings),
+        issuer=_issuer(rule, findings),
+        file=dict(findings.file),
+        explanation=_explanation(rule, findings, evidence, words),
+        limits=_limits(findings),
+        evidence=evidence,
+        manifest=_manifest(findings.manifest),
+        watermark={"pixel": mark_json(findings.pixel), "noise": mark_json(findings.noise)},
+        match=_match(findings),
+        timeline=findings.timeline,
+        regions=dict(findings.regions) if findings.regions is not None else None,
+        classifier=None,
+    )
+
+
+def _name(report: ManifestReport) -> str:
+    return plain(report.issuer or report.signer or "an unnamed signer")
+
+
+def _words(findings: Findings) -> _Words:
+    match = findings.match
+    kept = match.credential if match is not None else ManifestReport(CredentialState.ABSENT)
+    return _Words(
+        issuer=_name(findings.manifest),
+        kept_issuer=_name(kept),
+        made=_MADE.get(findings.manifest.origin, ""),
+        kept_made=_MADE.get(kept.origin, ""),
+        edits=", ".join(match.edits) if match is not None and match.edits else "nothing that we could tell",
+    )
+
+
+def _origin(rule: Rule, findings: Findings) -> str:
+    """What the deciding credential attests; `unknown` where no credential stands behind these pictures."""
+    if rule.conclusion is Conclusion.VERIFIED:
+        return findings.manifest.origin
+    if rule.name == "parts_replaced":
+        return "edited"
+    match = findings.match
+    if (
+        match is not None
+        and match.content_agrees
+        and match.credential_holds
+        and rule.conclusion
+        in (
+            Conclusion.RECOVERED,
+            Conclusion.ALTERED,
+        )
+    ):
+        return match.credential.origin
+    return "unknown"
+
+
+def _issuer(rule: Rule, findings: Findings) -> str | None:
+    """Who stands behind the answer, where a trust list vouches for the name; never a self-given one."""
+    report = findings.manifest
+    vouched = report.trust_list is not None or report.lapsed_trust_list is not None
+    own = (Conclusion.VERIFIED, Conclusion.ALTERED, Conclusion.SIGNED_UNTRUSTED)
+    if rule.conclusion in own and report.signature_valid and vouched:
+        return _name(report)
+    match = findings.match
+    if rule.conclusion in (Conclusion.RECOVERED, Conclusion.ALTERED) and match is not None and match.content_agrees:
+        kept = match.credential
+        return _name(kept) if match.credential_holds and kept.trust_list is not None else None
+    return None
+
+
+def _explanation(rule: Rule, findings: Findings, evidence: tuple[Evidence, ...], words: _Words) -> tuple[str, ...]:
+    fault = findings.fault
+    lines = [words.fill(rule.because)]
+    if fault is not None and fault.after_s is None:
+        lines.append(f"No picture could be decoded: {fault.message}. {fault.hint}".strip())
+    by_source = {one.source: one for one in evidence}
+    for source in rule.rests_on:
+        one = by_source[source]
+        if one.outcome not in _SILENT:
+            lines.append(f"{one.detail['says']} ({one.technique}.)")
+    tag = by_source["disclosure_tags"]
+    if rule.conclusion is Conclusion.NO_EVIDENCE:
+        if tag.outcome == Outcome.FOUND:
+            lines.append(str(tag.detail["says"]))
+        lines.append(_NOT_PROOF_OF_ABSENCE)
+    return tuple(lines)
+
+
+def _limits(findings: Findings) -> tuple[str, ...]:
+    lines = list(STANDING_LIMITS)
+    lines.append(CLASSIFIER_ABSTAINS)
+    for name, reading in (("pixel mark", findings.pixel), ("noise mark", findings.noise)):
+        if reading.extraction is None:
+            lines.append(f"The {name} was not looked for: {reading.not_examined or 'nobody looked'}.")
+    fault = findings.fault
+    if fault is not None and fault.after_s is not None:
+        lines.append(f"Only the first {fault.after_s:.1f} s could be decoded and looked at: {fault.message}.")
+    report = findings.manifest
+    for listed in {report.trust_list or report.lapsed_trust_list} - {None}:
+        lines.append(f"Trust rests on the list “{plain(listed)}”, published {plain(report.trust_list_date)}.")
+    return tuple(lines)
+
+
+def _manifest(report: ManifestReport) -> dict[str, Any] | None:
+    """The file's own credential as JSON, every text in it made plain; None where the file has none."""
+    if report.state is CredentialState.ABSENT:
+        return None
+    content: dict[str, Any] = plain_json(report.to_json())
+    return content
+
+
+def _match(findings: Findings) -> dict[str, Any] | None:
+    match = findings.match
+    content = match_json(match)
+    if match is None or content is None:
+        return None
+    kept = match.credential
+    shown = match.content_agrees and match.credential_holds
+    # A credential whose pictures are others is no credential of this clip: it is not shown as one.
+    content["credential"] = (
+        {
+            "issuer": _name(kept),
+            "origin": kept.origin,
+            "trust_list": kept.trust_list,
+            "trust_list_date": kept.trust_list_date,
+            "signed_at": kept.signed_at,
+            "claim_generator": plain(kept.claim_generator or ""),
+        }
+        if shown
+        else None
+    )
+    return content

@@ -1,0 +1,101 @@
+"""What the rules of a verdict ask of the findings, each as one named truth."""
+
+from dataclasses import dataclass
+
+from detector.findings import Comparison, Findings, ReleaseMatch
+from provenance.records import CredentialState, ManifestReport
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Named truths about one clip. `mark_record` and `look_record` say how the pictures compare with the release
+    that the mark, or the likeness, led to; None where there is no such release.
+    """
+
+    decodable: bool
+    credential_broken: bool
+    credential_present: bool
+    signature_valid: bool
+    statements_intact: bool
+    bytes_intact: bool
+    ingredients_intact: bool
+    trusted: bool
+    lapsed: bool
+    origin: str
+    mark_found: bool
+    marks_contradict: bool
+    credential_names_mark: bool
+    credential_names_other_mark: bool
+    mark_has_record: bool
+    mark_record: Comparison | None
+    look_record: Comparison | None
+    record_holds: bool
+    has_foreign_stretches: bool
+
+    @property
+    def intact(self) -> bool:
+        """Signature, statements and bytes all hold."""
+        return self.credential_present and self.signature_valid and self.statements_intact and self.bytes_intact
+
+    @property
+    def recovered(self) -> bool:
+        """A kept credential was found through the content, holds, and shows what this clip shows."""
+        record = self.mark_record if self.mark_found else self.look_record
+        return self.record_holds and record is Comparison.AGREES
+
+
+def signals_of(findings: Findings) -> Signals:
+    """The truths that hold for one clip's findings."""
+    report, marked, alike = findings.manifest, findings.marked, findings.alike
+    match = findings.match
+    names, names_other = _named_marks(findings)
+    present = report.state is CredentialState.PRESENT
+    return Signals(
+        decodable=findings.is_decodable,
+        credential_broken=report.state is CredentialState.BROKEN,
+        credential_present=present,
+        signature_valid=present and report.signature_valid,
+        statements_intact=report.assertions_intact,
+        bytes_intact=report.binding_intact,
+        ingredients_intact=not report.ingredient_failures,
+        trusted=report.trust_list is not None,
+        lapsed=report.trust_list is None and report.lapsed_trust_list is not None,
+        origin=report.origin if present and report.signature_valid else "unknown",
+        mark_found=findings.pixel.found or findings.noise.found,
+        marks_contradict=_contradict(findings),
+        credential_names_mark=names,
+        credential_names_other_mark=names_other,
+        mark_has_record=marked is not None,
+        mark_record=_comparison(marked, report),
+        look_record=alike.comparison if alike is not None else None,
+        record_holds=match is not None and match.credential_holds,
+        has_foreign_stretches=any(one["state"] == "foreign" for one in findings.timeline),
+    )
+
+
+def _comparison(match: ReleaseMatch | None, report: ManifestReport) -> Comparison | None:
+    """How the mark's release compares; a file that still carries that very credential, intact, is that release."""
+    if match is None:
+        return None
+    is_itself = report.is_intact and report.manifest_id == match.release.manifest_id
+    return Comparison.AGREES if is_itself else match.comparison
+
+
+def _contradict(findings: Findings) -> bool:
+    pixel, noise = findings.pixel.content_hex, findings.noise.content_hex
+    return pixel is not None and noise is not None and pixel != noise
+
+
+def _named_marks(findings: Findings) -> tuple[bool, bool]:
+    """Whether the file's own credential names the mark that was found, and whether it names another instead."""
+    named = other = False
+    for reading in (findings.pixel, findings.noise):
+        extraction = reading.extraction
+        if extraction is None or extraction.payload is None or not reading.found:
+            continue
+        values = {one.value for one in findings.manifest.bindings if one.alg == extraction.alg}
+        if extraction.payload.to_bytes() in values:
+            named = True
+        elif values:
+            other = True
+    return named, other
