@@ -8,6 +8,7 @@ stay off, and its environment switch for the cloud is refused.
 """
 
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -19,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
 from core.clock import Clock
@@ -44,6 +44,8 @@ _JOBS_VERSION = "reelproof-jobs-1"
 """Names the meaning of stored steps: another version of the program with the same name may resume them."""
 _JOB_ID = re.compile(r"[a-z]+_[0-9a-f]{32}")
 _REMEMBERED = 512
+_log = logging.getLogger(__name__)
+"""The standard library's: its tracebacks show no local variables, and those may hold prompts."""
 _POISON = JobFailure(
     "poison_job", "this job stopped the server each time it ran and was given up", "Report it with the job's ID."
 )
@@ -118,7 +120,6 @@ class DurableJobs:
         self._sweeper = threading.Thread(target=self._keep_sweeping, name="job-sweeper", daemon=True)
         self._workflows: dict[str, Any] = {}
         self._home_lock: int | None = None
-        self._log = structlog.get_logger("reelproof.jobs")
 
     # Life ------------------------------------------------------------------------------------------------------
 
@@ -384,7 +385,7 @@ class DurableJobs:
             os.truncate(attempts, max(0, attempts.stat().st_size - 1))
             raise
         except Exception:
-            self._log.exception("a step failed", job_id=live.job_id, step=step.name)
+            _log.exception("step %s of job %s failed", step.name, live.job_id)
             return {"failure": asdict(_FAULT)}
 
     def _watch(self, live: _Live, phase: str, fraction: float) -> None:
@@ -408,7 +409,7 @@ class DurableJobs:
                 self._sweep_deleted()
                 self._sweep_expired()
             except Exception:
-                self._log.exception("sweeping old jobs failed")
+                _log.exception("sweeping old jobs failed")
 
     def _sweep_deleted(self) -> None:
         for job_id in tuple(self._deleted):

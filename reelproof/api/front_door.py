@@ -1,0 +1,94 @@
+"""What every route works with: the services, the job queue, the limits and the meters."""
+
+import asyncio
+import hashlib
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from core.errors import ReelproofError
+from reelproof.api.meters import Meters
+from reelproof.job_values import Job, JobQueue
+
+if TYPE_CHECKING:
+    from reelproof.wiring import Services
+
+_MIB = 1 << 20
+
+
+class NotFound(ReelproofError):
+    """Nothing of that name here: never was, expired, or deleted."""
+
+
+@dataclass(frozen=True)
+class ServiceLimits:
+    """What one request may cost. Bytes, seconds, bytes a second.
+
+    A body may take `body_grace_s` plus its size over `body_min_rate`: slow phones get through, a connection
+    held open with a byte now and then does not.
+    """
+
+    upload_bytes: int = 512 * _MIB
+    small_body_bytes: int = _MIB
+    body_grace_s: float = 20.0
+    body_min_rate: int = 16 * 1024
+    approval_wait_s: float = 60.0
+    verdict_wait_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """One application's services."""
+
+    services: "Services"
+    jobs: JobQueue
+    limits: ServiceLimits
+    meters: Meters
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is about to stop: whoever waits for a job answers with what is known."""
+
+    async def job(self, kind: str, job_id: str) -> Job:
+        """A job of a kind. Raises NotFound for anything else."""
+        job = await run_in_threadpool(self.jobs.status, job_id)
+        if job is None or job.kind != kind:
+            raise NotFound(
+                f"there is no {kind} with this ID",
+                code="not_found",
+                hint="It may have expired or been deleted; IDs look like " + f"{kind}_0123….",
+            )
+        return job
+
+    async def settled(self, job: Job, timeout_s: float, *, after_step: str | None = None) -> Job:
+        """The job once it is final, or past a step; as it stands when the time is over."""
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + timeout_s, 0.01
+        while not job.state.is_final and (after_step is None or after_step not in job.results):
+            if loop.time() > deadline or self.closing.is_set():
+                break
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 0.25)
+            job = self.jobs.glance(job.job_id) or job
+        return job
+
+
+def front_door(request: Request) -> FrontDoor:
+    """The application's services, as a route's dependency."""
+    door: FrontDoor = request.app.state.front_door
+    return door
+
+
+Door = Annotated[FrontDoor, Depends(front_door)]
+
+
+def new_job_id(kind: str, request: Request | None = None) -> str:
+    """An unguessable ID, or the one an `Idempotency-Key` header of this caller stands for."""
+    key = request.headers.get("idempotency-key") if request else None
+    if request is None or not key:
+        return f"{kind}_{secrets.token_hex(16)}"
+    caller = request.headers.get("authorization", "")
+    digest = hashlib.sha256("\0".join((kind, caller, key)).encode("utf-8", "surrogateescape"))
+    return f"{kind}_{digest.hexdigest()[:32]}"

@@ -1,0 +1,218 @@
+"""The pages: drop a clip, read a verdict, make a clip, look into the log."""
+
+import hashlib
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+import detector
+from core.clock import rfc3339
+from reelproof import __version__
+from reelproof.api.audit import list_entries
+from reelproof.api.bodies import Form
+from reelproof.api.front_door import Door, FrontDoor
+from reelproof.api.uploads import submit_upload
+from reelproof.job_values import Job, JobFailure, JobState
+from reelproof.pages import STATIC, TEMPLATES
+from reelproof.work import VERIFY, verdict_of
+
+router = APIRouter(include_in_schema=False)
+EXAMPLES = (
+    "a red ball rolling to the right",
+    "a blue cube turning slowly",
+    "three green spheres, camera orbiting left",
+)
+PHASES = (
+    ("policy", "Policy"),
+    ("sample", "Sampling"),
+    ("mark", "Marking"),
+    ("check", "Reading back"),
+    ("sign", "Signing"),
+    ("register", "Registering"),
+    ("publish", "Released"),
+)
+_DETECTOR_TEMPLATES = Path(detector.__file__).parent / "templates"
+_LATEST = 25
+_SHORT = "public, max-age=300"
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+class _Static(StaticFiles):
+    """Static files; an address with the version in it may be kept for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve one file."""
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = _FOREVER if scope["query_string"].startswith(b"v=") else _SHORT
+        return answer
+
+
+def mount_static(app: FastAPI) -> None:
+    """Serve the stylesheet, the script and the icon under /static."""
+    app.mount("/static", _Static(directory=STATIC), name="static")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader(
+            [FileSystemLoader(TEMPLATES), PrefixLoader({"detector": FileSystemLoader(_DETECTOR_TEMPLATES)})]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.globals |= {"version": __version__, "asset_version": _asset_version(STATIC)}
+    return environment
+
+
+def _asset_version(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _page(name: str, page: str, status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(_environment().get_template(name).render(page=page, **values), status)
+
+
+def error_page(request: Request, failure: JobFailure, status: int) -> Response:
+    """A failure as a page for a browser."""
+    return _page("error.html", "error", status, message=failure.message, hint=failure.hint)
+
+
+@router.get("/")
+async def check_page(door: Door) -> Response:
+    """Drop a clip."""
+    settings = door.services.settings
+    kept = _in_words(settings.verify_retention_s)
+    return _page("check.html", "check", max_upload=_size_in_words(settings.max_upload_bytes), kept=kept)
+
+
+@router.post("/verdicts")
+async def check_without_script(request: Request, door: Door) -> Response:
+    """The form's own way, for browsers without script: upload, then the verdict's page."""
+    job = await submit_upload(request, door, VERIFY, _described)
+    return RedirectResponse(f"/verdicts/{job.job_id}", 303)
+
+
+@router.get("/verdicts/{verification_id}")
+async def verdict_page(verification_id: str, door: Door) -> Response:
+    """A verdict by its link, while it is kept."""
+    job = await door.job(VERIFY, verification_id)
+    return _page("verdict.html", "check", job=job, headline="", **await _answer(door, job))
+
+
+@router.get("/verdicts/{verification_id}/card")
+async def verdict_card(verification_id: str, door: Door) -> Response:
+    """The verdict alone, for the page that asked for it."""
+    job = await door.job(VERIFY, verification_id)
+    if job.state is not JobState.COMPLETED:
+        return JSONResponse({"status": str(job.state)}, 202)
+    return _page("_answer.html", "check", job=job, **await _answer(door, job))
+
+
+@router.get("/studio")
+async def studio_page(door: Door) -> Response:
+    """Make a clip."""
+    services = door.services
+    return _page(
+        "studio.html",
+        "studio",
+        examples=EXAMPLES,
+        phases=PHASES,
+        models=list(services.backends),
+        default_model=services.settings.backend,
+        sizes=("256x256", "320x256", "256x320", "512x320"),
+        max_seconds=10,
+    )
+
+
+@router.get("/audit")
+async def audit_page(door: Door) -> Response:
+    """Look into the log."""
+    log = door.services.log
+    shown = await run_in_threadpool(list_entries, door, 0, _LATEST, newest_first=True)
+    checkpoint = await run_in_threadpool(log.checkpoint)
+    return _page("audit.html", "audit", log=shown, key=log.verifier_key, checkpoint=checkpoint)
+
+
+@router.get("/review")
+async def review_page() -> Response:
+    """What waits for a person: nothing yet."""
+    return _page("review.html", "review")
+
+
+@router.get("/docs")
+async def docs_page(request: Request) -> Response:
+    """The API described, without anything from elsewhere."""
+    return _page("docs.html", "docs", groups=_operations(request.app.openapi()))
+
+
+def _described(form: Form) -> dict[str, Any]:
+    return {"file_name": form.file_name}
+
+
+async def _answer(door: FrontDoor, job: Job) -> dict[str, Any]:
+    if job.state is not JobState.COMPLETED:
+        return {}
+    verdict = await run_in_threadpool(verdict_of, door.jobs.folder(job.job_id))
+    expires = rfc3339(datetime.fromtimestamp(job.expires_at or 0, UTC)).replace("T", " ").replace("Z", " UTC")
+    return {
+        "verdict": verdict,
+        "headline": verdict["headline"],
+        "expires": expires,
+    }
+
+
+def _in_words(seconds: int) -> str:
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        if seconds >= length:
+            count = round(seconds / length)
+            return f"for {count} {unit}s" if count != 1 else f"for one {unit}"
+    return "for no time at all"
+
+
+def _size_in_words(size_bytes: int) -> str:
+    for unit, length in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size_bytes >= length:
+            return (
+                f"{size_bytes / length:g} {unit}"
+                if size_bytes % length == 0
+                else f"{size_bytes / length:.1f} {unit}"
+            )
+    return f"{size_bytes} bytes"
+
+
+def _operations(description: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, verbs in description["paths"].items():
+        for verb, operation in verbs.items():
+            groups.setdefault(operation.get("tags", ["other"])[0], []).append(
+                {
+                    "verb": verb.upper(),
+                    "path": path,
+                    "says": operation.get("description") or operation.get("summary", ""),
+                    "parameters": [
+                        {"name": given["name"], "place": given["in"], "kind": _kind_of(given.get("schema", {}))}
+                        for given in operation.get("parameters", [])
+                    ],
+                    "bodies": list(operation.get("requestBody", {}).get("content", {})),
+                }
+            )
+    return list(groups.items())
+
+
+def _kind_of(schema: dict[str, Any]) -> str:
+    options = schema.get("enum") or [option.get("type", "") for option in schema.get("anyOf", [])]
+    kind = " | ".join(str(option) for option in options) if options else str(schema.get("type", ""))
+    return f"{kind}, default {schema['default']}" if "default" in schema and schema["default"] is not None else kind

@@ -1,0 +1,137 @@
+"""Asking where a clip comes from: `/v1/verify`, its report, and OpenAI's provenance checks for video."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from reelproof.api.bodies import Form
+from reelproof.api.errors import NotSupported, failure_response
+from reelproof.api.front_door import Door, FrontDoor, NotFound
+from reelproof.api.uploads import job_object, submit_upload
+from reelproof.job_values import Job, JobState
+from reelproof.work import VERIFY, report_path, verdict_of
+
+router = APIRouter(tags=["verify"])
+UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+            "video/mp4": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+@router.post("/v1/verify", openapi_extra=UPLOAD_BODY)
+async def verify(request: Request, door: Door, wait: bool = True) -> Response:
+    """The verdict on an uploaded clip (`reelproof.verdict/1` with its `id`); with `?wait=false` a job, 202."""
+    job = await submit_upload(request, door, VERIFY, _described)
+    if wait:
+        job = await door.settled(job, door.limits.verdict_wait_s)
+    headers = {"Location": f"/v1/verify/{job.job_id}"}
+    if not job.state.is_final:
+        return JSONResponse(await verification(door, job), 202, headers)
+    if job.failure is not None:
+        return failure_response(request.url.path, job.failure)
+    return JSONResponse({"id": job.job_id, **await _verdict(door, job)}, 200, headers)
+
+
+@router.post("/v1/verify/url")
+async def verify_url() -> None:
+    """Fetching a clip by its address: off by default, and not served by this version."""
+    raise NotSupported(
+        "this server does not fetch clips from addresses",
+        code="not_supported",
+        hint="Download the clip and send the file to POST /v1/verify.",
+    )
+
+
+@router.get("/v1/verify/{verification_id}")
+async def retrieve_verification(verification_id: str, door: Door) -> dict[str, Any]:
+    """A verification as it stands, with its `verdict` once there is one."""
+    return await verification(door, await door.job(VERIFY, verification_id))
+
+
+@router.get("/v1/verify/{verification_id}/report")
+async def verification_report(verification_id: str, door: Door) -> Response:
+    """The self-contained HTML report of a finished verification."""
+    job = await door.job(VERIFY, verification_id)
+    path = report_path(door.jobs.folder(job.job_id))
+    if job.state is not JobState.COMPLETED or not path.is_file():
+        raise NotFound("there is no report yet", code="not_found", hint="Ask again when it is completed.")
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.post("/v1/content_provenance_checks", openapi_extra=UPLOAD_BODY, tags=["openai"])
+async def content_provenance_check(request: Request, door: Door) -> Response:
+    """OpenAI's provenance check, for video: its C2PA result, and ours for the marks we can read."""
+    job = await submit_upload(request, door, VERIFY, _described)
+    job = await door.settled(job, door.limits.verdict_wait_s)
+    if job.failure is not None:
+        return failure_response(request.url.path, job.failure)
+    verdict = await _verdict(door, job)
+    return JSONResponse(
+        {
+            "object": "content_provenance_check",
+            "created_at": job.created_at,
+            "results": [c2pa_result(verdict), watermark_result(verdict)],
+            "reelproof": {"id": job.job_id, "conclusion": verdict["conclusion"], "headline": verdict["headline"]},
+        }
+    )
+
+
+async def verification(door: FrontDoor, job: Job) -> dict[str, Any]:
+    """A verification job as JSON."""
+    verdict = await _verdict(door, job) if job.state is JobState.COMPLETED else None
+    return job_object(job, "verification", f"/v1/verify/{job.job_id}", verdict=verdict)
+
+
+def c2pa_result(verdict: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's `c2pa` result out of a verdict. `detected` means a credential that holds, by whomever."""
+    manifest = verdict.get("manifest") or {}
+    conclusion = verdict["conclusion"]
+    state = {"verified": "trusted", "signed_untrusted": "valid", "altered": "invalid", "conflict": "invalid"}
+    held = "not_present" if not manifest or manifest.get("state") == "absent" else state.get(conclusion, "invalid")
+    if manifest.get("recovered") or conclusion == "recovered":
+        held = "not_present"
+    return {
+        "type": "c2pa",
+        "outcome": "detected" if held in ("trusted", "valid") else "not_detected",
+        "validation_state": held,
+        "issuer": verdict.get("issuer") if held != "not_present" else None,
+        "model": manifest.get("model"),
+        "generated_at": manifest.get("signed_at") if held != "not_present" else None,
+    }
+
+
+def watermark_result(verdict: dict[str, Any]) -> dict[str, Any]:
+    """Our own marks in the same shape. Other vendors' marks (SynthID and the like) can't be read by us."""
+    marks = verdict.get("watermark") or {}
+    found = any((marks.get(kind) or {}).get("found") for kind in ("pixel", "noise"))
+    return {
+        "type": "reelproof_watermark",
+        "outcome": "detected" if found else "not_detected",
+        "content_id": (marks.get("pixel") or {}).get("content_id"),
+        "p_value": (marks.get("pixel") or {}).get("p_value"),
+    }
+
+
+def _described(form: Form) -> dict[str, Any]:
+    return {"file_name": form.file_name}
+
+
+async def _verdict(door: FrontDoor, job: Job) -> dict[str, Any]:
+    return await run_in_threadpool(verdict_of, door.jobs.folder(job.job_id))

@@ -1,0 +1,332 @@
+// The pages' one script. Everything it shows as text goes in as text; the only HTML it inserts is the
+// verdict card that this server rendered.
+
+const find = (id) => document.getElementById(id);
+const show = (element, visible = true) => { element.hidden = !visible; };
+const KEY = "reelproof-api-key";
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+class Failure extends Error {
+  constructor(message, hint = "", code = "", logIndex = null) {
+    super(message);
+    Object.assign(this, { hint, code, logIndex });
+  }
+}
+
+const keyHeaders = () => {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { Authorization: `Bearer ${key}` } : {};
+};
+
+async function askForKey() {
+  const dialog = find("ask-key");
+  dialog.showModal();
+  find("api-key").focus();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  const key = find("api-key").value.trim();
+  if (dialog.returnValue !== "ok" || !key) return false;
+  sessionStorage.setItem(KEY, key);
+  return true;
+}
+
+function failureOf(status, body) {
+  const error = body?.error ?? body ?? {};
+  const message = error.message ?? error.detail ?? `The server answered ${status}.`;
+  return new Failure(message, error.hint ?? "", error.code ?? String(status), error.log_index ?? null);
+}
+
+async function call(address, options = {}) {
+  const headers = { ...options.headers, ...keyHeaders() };
+  let answer;
+  try {
+    answer = await fetch(address, { ...options, headers });
+  } catch (fault) {
+    if (fault.name === "AbortError") throw fault;
+    throw new Failure("The server can't be reached.", "Check that it runs, then try again.");
+  }
+  if (answer.status === 401 && await askForKey()) return call(address, options);
+  if (!answer.ok) throw failureOf(answer.status, await answer.json().catch(() => null));
+  return answer;
+}
+
+// Sending with XMLHttpRequest, because fetch doesn't tell how far an upload is.
+function send(file, address, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", address);
+    for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+    request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+    request.setRequestHeader("X-File-Name", encodeURIComponent(file.name || "clip"));
+    request.responseType = "json";
+    request.upload.onprogress = (event) => onProgress(event.total ? event.loaded / event.total : 0);
+    request.onload = () => (request.status < 300 ? resolve(request.response) : reject(failureOf(request.status, request.response)));
+    request.onerror = () => reject(new Failure("The upload broke off.", "Check the connection, then try again."));
+    request.onabort = () => reject(new DOMException("stopped", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+function tellFailure(box, title, fault) {
+  box.replaceChildren();
+  const heading = document.createElement("h2");
+  heading.textContent = title;
+  box.append(heading);
+  for (const line of [fault.message, fault.hint].filter(Boolean)) {
+    const paragraph = document.createElement("p");
+    paragraph.textContent = /[.!?…]$/.test(line) ? line : `${line}.`;
+    box.append(paragraph);
+  }
+  show(box);
+}
+
+async function followVerdict(id, signal) {
+  for (let wait = 150; ; wait = Math.min(wait * 1.25, 1000)) {
+    const job = await (await call(`/v1/verify/${id}`, { signal })).json();
+    if (job.status === "completed") return job;
+    if (job.error) throw new Failure(job.error.message, job.error.hint, job.error.code);
+    const isWaiting = job.status === "queued";
+    find("working-say").textContent = isWaiting ? "Waiting for its turn" : `Looking at it · ${job.progress} %`;
+    find("working-progress").value = 30 + 0.7 * job.progress;
+    await pause(wait);
+  }
+}
+
+async function showAnswer(id) {
+  const card = await (await call(`/verdicts/${id}/card`)).text();
+  const answer = find("answer");
+  answer.innerHTML = card;
+  for (const hiding of ["working", "drop", "intro", "notes"]) if (find(hiding)) show(find(hiding), false);
+  show(answer);
+  history.replaceState(null, "", `/verdicts/${id}`);
+  const heading = answer.querySelector("h1, h2");
+  document.title = `${heading?.textContent.trim() ?? "Verdict"} · Reelproof`;
+  answer.focus();
+  scrollTo({ top: 0 });
+}
+
+async function check(file) {
+  const stopper = new AbortController();
+  show(find("failure"), false);
+  show(find("drop"), false);
+  show(find("working"));
+  find("working-name").textContent = file.name || "Your clip";
+  find("working-say").textContent = "Sending";
+  find("working-progress").value = 0;
+  find("working-name").focus();
+  find("working-stop").onclick = () => stopper.abort();
+  const sending = () => send(file, "/v1/verify?wait=false", (share) => { find("working-progress").value = 30 * share; }, stopper.signal);
+  try {
+    const job = await sending().catch(async (fault) => {
+      if (fault.code === "unauthorised" && await askForKey()) return sending();
+      throw fault;
+    });
+    await followVerdict(job.id, stopper.signal);
+    await showAnswer(job.id);
+  } catch (fault) {
+    show(find("working"), false);
+    show(find("drop"));
+    if (fault.name !== "AbortError") tellFailure(find("failure"), "That didn't work", fault);
+  }
+}
+
+function startCheckPage() {
+  const drop = find("drop");
+  const picker = find("file");
+  let depth = 0;
+  picker.addEventListener("change", () => {
+    if (picker.files.length) check(picker.files[0]);
+    picker.value = "";
+  });
+  drop.addEventListener("submit", (event) => event.preventDefault());
+  // The whole window takes the drop: missing the box must not open the clip in the tab.
+  addEventListener("dragenter", (event) => { event.preventDefault(); depth += 1; drop.classList.add("over"); });
+  addEventListener("dragleave", () => { depth -= 1; if (depth <= 0) drop.classList.remove("over"); });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    drop.classList.remove("over");
+    if (event.dataTransfer.files.length && !drop.hidden) check(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length && !drop.hidden) check(event.clipboardData.files[0]);
+  });
+}
+
+async function followPage(id) {
+  try {
+    await followVerdict(id, new AbortController().signal);
+    await showAnswer(id);
+  } catch (fault) {
+    show(find("working"), false);
+    tellFailure(find("failure"), "No verdict", fault);
+  }
+}
+
+// Server-sent events over fetch, so that an API key can go along.
+async function* events(address, signal) {
+  const answer = await call(address, { signal, headers: { Accept: "text/event-stream" } });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    rest += value;
+    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+      const lines = rest.slice(0, end).split("\n");
+      rest = rest.slice(end + 2);
+      const name = lines.find((line) => line.startsWith("event: "))?.slice(7);
+      const content = lines.find((line) => line.startsWith("data: "))?.slice(6);
+      if (name && content) yield [name, JSON.parse(content)];
+    }
+  }
+}
+
+const contentUrl = async (id, variant = "video") => {
+  const address = `/v1/videos/${id}/content?variant=${variant}`;
+  if (!sessionStorage.getItem(KEY)) return address;
+  return URL.createObjectURL(await (await call(address)).blob());
+};
+
+function fact(list, name, value, isCode = false) {
+  if (value === null || value === undefined || value === "") return;
+  const term = document.createElement("dt");
+  term.textContent = name;
+  const shown = document.createElement("dd");
+  const inside = isCode ? shown.appendChild(document.createElement("code")) : shown;
+  inside.textContent = value;
+  list.append(term, shown);
+}
+
+function showPhase(video) {
+  find("make-progress").value = video.progress;
+  const items = [...find("steps").children];
+  const at = items.findIndex((item) => item.dataset.phase === video.reelproof.phase);
+  items.forEach((item, place) => {
+    item.classList.toggle("done", place < at);
+    item.classList.toggle("now", place === at);
+  });
+}
+
+function showRefusal(fault) {
+  const refused = fault.code === "moderation_blocked";
+  tellFailure(find("refusal"), refused ? "This one we can't make" : "That didn't work", fault);
+  if (refused && fault.logIndex !== null) {
+    const line = document.createElement("p");
+    const link = Object.assign(document.createElement("a"), { href: `/v1/audit/entries/${fault.logIndex}`, textContent: `entry ${fault.logIndex}` });
+    line.append("Nothing was generated. The decision, without your words, is ", link, " of the log.");
+    find("refusal").append(line);
+  }
+  find("refusal").focus();
+}
+
+async function showReleased(video) {
+  const player = find("player");
+  player.src = await contentUrl(video.id);
+  show(find("screen-empty"), false);
+  show(player);
+  player.play().catch(() => { /* A browser may refuse to start by itself; the controls are there. */ });
+  const { release, settings, note } = video.reelproof;
+  const pixel = release.watermark.pixel;
+  const facts = find("facts");
+  facts.replaceChildren();
+  fact(facts, "Prompt", video.prompt);
+  fact(facts, "Settings", Object.entries(settings).filter(([, value]) => value !== null && value !== "").map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · "));
+  fact(facts, "Content ID", release.content_id, true);
+  fact(facts, "Credential", release.manifest_id, true);
+  fact(facts, "Watermark", pixel && `${pixel.psnr_db} dB PSNR, SSIM ${pixel.ssim}, read back at p = ${Number(pixel.self_check_p_value).toExponential(1)}`);
+  fact(facts, "Decision", `log entry ${release.log.index}`);
+  fact(facts, "SHA-256", release.sha256, true);
+  for (const warning of release.coverage?.warnings ?? []) fact(facts, "Note", warning);
+  fact(facts, "Remix", note);
+  find("save").href = player.src;
+  find("save").download = `${video.id}.mp4`;
+  show(find("released"));
+}
+
+function startStudio() {
+  const form = find("make");
+  let current = null;
+  const busy = (on) => { find("go").disabled = on; show(find("progress-box"), on); };
+
+  async function follow(video) {
+    const stopper = new AbortController();
+    find("stop").onclick = async () => {
+      stopper.abort();
+      await call(`/v1/videos/${video.id}`, { method: "DELETE" });
+    };
+    for await (const [name, shown] of events(`/v1/videos/${video.id}/events`, stopper.signal)) {
+      if (name === "progress") showPhase(shown);
+      if (name === "failed") throw new Failure(shown.error.message, "", shown.error.code);
+      if (name === "completed") return shown;
+    }
+    throw new Failure("The connection ended before the clip was finished.", "Reload the page: the clip goes on being made.");
+  }
+
+  async function make(address, request) {
+    busy(true);
+    for (const hiding of ["refusal", "released"]) show(find(hiding), false);
+    find("make-progress").value = 0;
+    for (const item of find("steps").children) item.className = "";
+    try {
+      const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) };
+      current = await follow(await (await call(address, options)).json());
+      await showReleased(current);
+      find("released").focus({ preventScroll: true });
+      await fillShelf();
+    } catch (fault) {
+      if (fault.name !== "AbortError") showRefusal(fault);
+    } finally {
+      busy(false);
+    }
+  }
+
+  async function fillShelf() {
+    const page = await (await call("/v1/videos?limit=12")).json();
+    const finished = page.data.filter((video) => video.status === "completed");
+    find("clips").replaceChildren(...await Promise.all(finished.map(async (video) => {
+      const item = document.createElement("li");
+      const button = Object.assign(document.createElement("button"), { type: "button" });
+      const picture = Object.assign(document.createElement("img"), { src: await contentUrl(video.id, "thumbnail"), alt: "", loading: "lazy" });
+      const prompt = Object.assign(document.createElement("span"), { textContent: video.prompt });
+      button.append(picture, prompt);
+      button.onclick = async () => { current = video; await showReleased(video); find("stage").scrollIntoView({ block: "nearest" }); };
+      item.append(button);
+      return item;
+    })));
+    show(find("shelf"), finished.length > 0);
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const request = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+    make("/v1/videos", request);
+  });
+  for (const chip of document.querySelectorAll("[data-example]")) {
+    chip.onclick = () => { find("prompt").value = chip.dataset.example; find("prompt").focus(); };
+  }
+  find("remix").onclick = () => {
+    const prompt = find("prompt").value.trim();
+    if (current && prompt) make(`/v1/videos/${current.id}/remix`, { prompt });
+  };
+  find("check-it").onclick = async () => {
+    const clip = await (await call(`/v1/videos/${current.id}/content`)).blob();
+    const file = new File([clip], `${current.id}.mp4`, { type: "video/mp4" });
+    const job = await send(file, "/v1/verify?wait=false", () => {}, new AbortController().signal);
+    location.assign(`/verdicts/${job.id}`);
+  };
+  fillShelf().catch((fault) => showRefusal(fault));
+}
+
+document.addEventListener("click", async (event) => {
+  const copying = event.target.closest("[data-copy]");
+  if (!copying) return;
+  await navigator.clipboard.writeText(new URL(copying.dataset.copy, location.href).href);
+  copying.textContent = "Copied";
+});
+
+if (find("drop")) startCheckPage();
+if (document.body.dataset.page === "studio") startStudio();
+const following = find("working")?.dataset.follow;
+if (following) followPage(following);

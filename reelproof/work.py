@@ -1,0 +1,172 @@
+"""What the jobs do: a clip made in three durable steps, an upload verified, an upload sealed.
+
+This is the bridge between the pipeline and the queue: it turns requests and approvals into JSON and back,
+and says where in a job's folder things lie. It knows neither HTTP nor the queue's storage.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.files import write_atomically
+from generator.port import GenerationRequest
+from policy.decision import Decision, Outcome
+from reelproof.job_values import JobKind, JobRun, JobStep
+from reelproof.releases import Approval, MarkedClip, SealFacts
+from reelproof.thumbnails import thumbnails_of
+
+if TYPE_CHECKING:
+    from reelproof.wiring import Services
+
+VIDEO, VERIFY, SEAL = "video", "verify", "seal"
+CLIP_NAME = "clip.mp4"
+_VIDEO_PHASES = {
+    "policy": (0.0, 0.02),
+    "sample": (0.02, 0.70),
+    "mark": (0.70, 0.85),
+    "check": (0.85, 0.90),
+    "sign": (0.90, 0.95),
+    "register": (0.95, 0.98),
+    "publish": (0.98, 1.0),
+}
+_SEAL_PHASES = _VIDEO_PHASES | {"mark": (0.02, 0.80), "check": (0.80, 0.90)}
+
+
+def job_kinds(services: "Services") -> tuple[JobKind, ...]:
+    """The kinds of jobs this server runs: one generation or sealing at a time, and one verification beside it."""
+    made = JobKind(
+        VIDEO,
+        (
+            JobStep("approve", partial(_approve, services), 0.02, takes_turn=False),
+            JobStep("render", partial(_render, services), 0.90),
+            JobStep("release", partial(_release, services), 1.0),
+        ),
+        lane="generation",
+        phases=_VIDEO_PHASES,
+        tidy=_drop_unreleased,
+    )
+    sealed = JobKind(
+        SEAL,
+        (JobStep("seal", partial(_seal, services), 1.0),),
+        lane="generation",
+        phases=_SEAL_PHASES,
+        tidy=_drop_uploads,
+        kept_s=services.settings.verify_retention_s,
+    )
+    verified = JobKind(
+        VERIFY,
+        (JobStep("verify", partial(_verify, services), 1.0),),
+        lane="verification",
+        phases={"verify": (0.0, 1.0)},
+        tidy=_drop_uploads,
+        kept_s=services.settings.verify_retention_s,
+    )
+    return made, sealed, verified
+
+
+def clip_path(folder: Path) -> Path:
+    """Where the released clip of a job lies."""
+    return folder / CLIP_NAME
+
+
+def upload_folder(folder: Path) -> Path:
+    """Where a job's upload lies until its outcome is known, in a file of the uploader's (cleaned) name."""
+    return folder / "upload"
+
+
+def verdict_of(folder: Path) -> dict[str, Any]:
+    """The verdict a verification left, as `reelproof.verdict/1`."""
+    verdict: dict[str, Any] = json.loads((folder / "verdict.json").read_bytes())
+    return verdict
+
+
+def report_path(folder: Path) -> Path:
+    """The self-contained HTML report a verification left."""
+    return folder / "report.html"
+
+
+def request_to_json(request: GenerationRequest) -> dict[str, Any]:
+    """A generation request as plain JSON; the frame rate as a fraction's text."""
+    return asdict(request) | {"fps": None if request.fps is None else str(request.fps)}
+
+
+def request_from_json(value: Mapping[str, Any]) -> GenerationRequest:
+    """The request that `request_to_json` described."""
+    fps = value.get("fps")
+    return GenerationRequest(**{**value, "fps": None if fps is None else Fraction(fps)})
+
+
+def approval_to_json(approval: Approval) -> dict[str, Any]:
+    """An approval as plain JSON. Its force comes from the log, not from this text."""
+    return asdict(approval)
+
+
+def approval_from_json(value: Mapping[str, Any]) -> Approval:
+    """The approval that `approval_to_json` described."""
+    fields: dict[str, Any] = {
+        name: tuple(item) if isinstance(item, list) else item for name, item in value["decision"].items()
+    }
+    fields["outcome"] = Outcome(fields["outcome"])
+    return Approval(value["request_id"], Decision(**fields), value["log_index"])
+
+
+def _approve(services: "Services", run: JobRun) -> dict[str, Any]:
+    request = request_from_json(run.request["generation"])
+    return approval_to_json(services.pipeline.approve(request, request_id=run.job_id, watch=run.watch))
+
+
+def _render(services: "Services", run: JobRun) -> dict[str, Any]:
+    approval = approval_from_json(run.results["approve"])
+    request = request_from_json(run.request["generation"])
+    folder = run.folder / "unreleased"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return services.pipeline.render(approval, request, folder, run.watch).to_json()
+
+
+def _release(services: "Services", run: JobRun) -> dict[str, Any]:
+    approval = approval_from_json(run.results["approve"])
+    marked = MarkedClip.from_json(dict(run.results["render"]))
+    return services.pipeline.release(approval, marked, clip_path(run.folder), run.watch).to_json()
+
+
+def _seal(services: "Services", run: JobRun) -> dict[str, Any]:
+    facts = SealFacts(**run.request["facts"])
+    out = clip_path(run.folder)
+    report = services.pipeline.seal(_uploaded(run), out, facts, request_id=run.job_id, watch=run.watch)
+    return report.to_json()
+
+
+def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
+    from detector.report import render_html
+
+    clip = _uploaded(run)
+    verdict = services.detector.verify(clip, progress=lambda done: run.watch("verify", done))
+    answer = verdict.to_json()
+    write_atomically(run.folder / "verdict.json", json.dumps(answer).encode(), mode=0o600)
+    write_atomically(
+        report_path(run.folder), render_html(verdict, thumbnails=thumbnails_of(clip)).encode(), mode=0o600
+    )
+    return {"conclusion": answer["conclusion"], "origin": answer["origin"]}
+
+
+def _uploaded(run: JobRun) -> Path:
+    return next(upload_folder(run.folder).iterdir())
+
+
+def _drop_unreleased(folder: Path) -> None:
+    _drop(folder / "unreleased")
+
+
+def _drop_uploads(folder: Path) -> None:
+    _drop(upload_folder(folder))
+
+
+def _drop(folder: Path) -> None:
+    if folder.is_dir():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
