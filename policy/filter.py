@@ -1,46 +1,142 @@
-"""The policy filter: one request in, one decision out. Pure: no files after loading, no clock, no log."""
+"""The policy filter: one request in, one decision out. Pure after loading: no files, no clock, no log.
+
+    texts -> views -> readings -> subjects (who is meant) and flags (what else is asked) -> context table -> decision
+"""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
-from core.canonical import digest_of
 from core.errors import UsageError
 from policy.codes import Code, meaning
-from policy.decision import Decision, Outcome, PolicyInput
+from policy.context import ContextTable, Ruling
+from policy.decision import Decision, PolicyInput
+from policy.gazetteer import Gazetteer
+from policy.lists import DATA, load_lists
+from policy.name_shape import NameShapes
+from policy.reading import Reading, read_view
+from policy.rulebook import Rulebook
+from policy.subjects import Subject, SubjectFinder
+from policy.views import View, views_of
 
-# Video prompts run to a few hundred words; OpenAI's own limit for a prompt is 32,000 characters.
+# Video prompts run to a few hundred words; 32,000 characters is the longest prompt that the known services take.
 MAX_REQUEST_CHARS = 32_000
-_BEST_KNOWN = re.compile(
-    r"\b(taylor swift|barack obama|donald trump|joe biden|elon musk|tom hanks)\b", re.IGNORECASE
-)
+_HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,29}(?![\w@])")
+_CUE_SUBJECTS = frozenset({"lookalike", "lookalike_weak", "voice", "office", "adapter"})
+_CUE_SCORE = 0.9
+# Flags found only by turning a text around would fire on chance words.
+_THRESHOLD = 0.5
+
+
+@dataclass
+class _Findings:
+    subjects: list[Subject] = field(default_factory=list)
+    flags: set[str] = field(default_factory=set)
+    rules: set[str] = field(default_factory=set)
+    views: set[str] = field(default_factory=set)
+
+    def add(self, view: View, subjects: Iterable[Subject], rules: Iterable[tuple[str, str]]) -> None:
+        """Note what a view showed: subjects, and (rule name, flag) pairs."""
+        for subject in subjects:
+            self.subjects.append(subject)
+            self.rules.add(subject.rule)
+            self.views.add(view.name)
+        for name, flag in rules:
+            self.rules.add(name)
+            self.views.add(view.name)
+            self.flags.add(flag)
+            if flag in _CUE_SUBJECTS:
+                self.subjects.append(Subject(flag, name, _CUE_SCORE))
 
 
 class PolicyFilter:
-    """Decides requests by fixed rules. Thread-safe; the same input always gives the same decision."""
+    """Decides requests by fixed lists and rules. Thread-safe; the same input always gives the same decision."""
+
+    def __init__(self, finder: SubjectFinder, rulebook: Rulebook, table: ContextTable, ruleset: str) -> None:
+        self._finder = finder
+        self._rulebook = rulebook
+        self._table = table
+        self._ruleset = ruleset
 
     @classmethod
     @cache
     def default(cls) -> "PolicyFilter":
-        """The filter over the lists that ship with it."""
-        return cls()
+        """The filter over the lists that ship with it, loaded once. Raises `ConfigurationError` where they are damaged."""
+        return cls.load(DATA)
+
+    @classmethod
+    def load(cls, folder: Path) -> "PolicyFilter":
+        """A filter over the lists and rules in a folder. Raises `ConfigurationError` where they are damaged."""
+        lists = load_lists(folder)
+        shapes = NameShapes(lists.name_statistics, lists.words)
+        gazetteer = Gazetteer(lists.gazetteer, lists.words, shapes.kinds)
+        rulebook = Rulebook.load(folder)
+        cleared = dict(line.split("\t") for line in lists.clearing)
+        finder = SubjectFinder(gazetteer, shapes, cleared, rulebook)
+        return cls(finder, rulebook, ContextTable.load(folder / "context_table.toml"), lists.ruleset)
 
     @property
     def ruleset(self) -> str:
-        """The digest over every list and rule."""
-        return digest_of([_BEST_KNOWN.pattern])
+        """The digest over every list, rule and deciding module, 64 hex digits."""
+        return self._ruleset
 
     def decide(self, request: PolicyInput) -> Decision:
-        """The decision on everything the request carries. Raises `UsageError` past `MAX_REQUEST_CHARS`."""
-        if sum(map(len, request.texts.values())) > MAX_REQUEST_CHARS:
-            raise UsageError(
-                f"the request's texts may have {MAX_REQUEST_CHARS} characters together",
-                code="prompt_too_long",
-                hint="shorten the prompt",
-            )
-        if any(_BEST_KNOWN.search(text) for text in request.texts.values()):
-            says = meaning(Code.PUBLIC_FIGURE)
-            code = int(Code.PUBLIC_FIGURE)
-            return Decision(
-                Outcome.REFUSE, (code,), (says.category,), (says.reason,), self.ruleset, rules=("gazetteer",)
-            )
-        return Decision(Outcome.ALLOW, (), (), (), self.ruleset)
+        """The decision on everything the request carries.
+
+        Raises:
+            UsageError: the texts have more than `MAX_REQUEST_CHARS` characters together.
+        """
+        _check_length(request)
+        findings = _Findings()
+        texts = [text for text in request.texts.values() if text]
+        if len(texts) > 1:
+            # A name may be split over fields; what each says by itself is found in the joined text too.
+            texts = [*texts, " ".join(texts)]
+        for text in dict.fromkeys(texts):
+            for view in views_of(text):
+                self._read(view, findings)
+        if request.reference_kinds:
+            findings.flags.add("reference")
+        if request.consent_token:
+            findings.flags.add("consent")
+        ruling = self._table.rule((subject.kind for subject in findings.subjects), findings.flags)
+        return self._decision(ruling, findings)
+
+    def _read(self, view: View, findings: _Findings) -> None:
+        reading = read_view(view)
+        rules = [(rule.name, rule.flag) for rule in self._rulebook.firing(reading.text)] if view.is_reading else []
+        subjects = self._finder.find(reading)
+        if view.is_reading and _HANDLE.search(view.text):
+            subjects.append(Subject("handle", "handle", _CUE_SCORE))
+        findings.add(view, subjects, [pair for pair in rules if pair[1] != "person_context"])
+
+    def _decision(self, ruling: Ruling, findings: _Findings) -> Decision:
+        codes = list(dict.fromkeys(row.code for row in ruling.rows if row.outcome == ruling.outcome))
+        says = [meaning(code) for code in codes]
+        return Decision(
+            outcome=ruling.outcome,
+            codes=tuple(int(code) for code in codes),
+            categories=tuple(dict.fromkeys(each.category for each in says)),
+            reasons=tuple(dict.fromkeys(each.reason for each in says)),
+            ruleset=self._ruleset,
+            views=tuple(sorted(findings.views)),
+            rules=tuple(sorted(findings.rules | {f"row:{row.name}" for row in ruling.rows})),
+            spans=tuple(sorted({subject.kind for subject in findings.subjects})),
+            score=max((subject.score for subject in findings.subjects), default=float(bool(ruling.rows))),
+            threshold=_THRESHOLD,
+        )
+
+
+def _check_length(request: PolicyInput) -> None:
+    length = sum(map(len, request.texts.values()))
+    if length > MAX_REQUEST_CHARS:
+        raise UsageError(
+            f"the request's texts have {length} characters together, {MAX_REQUEST_CHARS} are the limit",
+            code="prompt_too_long",
+            hint=f"shorten the prompt to {MAX_REQUEST_CHARS} characters",
+        )
+
+
+__all__ = ["MAX_REQUEST_CHARS", "Code", "PolicyFilter"]

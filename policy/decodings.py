@@ -1,0 +1,218 @@
+"""Encodings that a person can hide a word in, each undone by a pure function.
+
+Every function takes a text and gives the decoded text, or None where there is nothing to decode. Output is
+never longer than a small multiple of the input, and nothing is decompressed, so that nesting stays bounded.
+"""
+
+import base64
+import binascii
+import codecs
+import html
+import re
+import urllib.parse
+from collections.abc import Callable
+
+_BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{8,}={0,2}(?![\w+/=-])")
+_HEX = re.compile(r"(?<![0-9a-zA-Z])(?:0x|\\x)?[0-9a-fA-F]{2}(?:[\s,:-]?(?:0x|\\x)?[0-9a-fA-F]{2}){4,}(?![0-9a-zA-Z])")
+_BINARY = re.compile(r"(?<!\d)(?:[01]{8}[\s,]?){4,}(?!\d)")
+_DECIMAL = re.compile(r"(?<!\d)(?:\d{2,3}[\s,]+){4,}\d{2,3}(?!\d)")
+_MORSE = re.compile(r"(?:[.\-·−–]{1,5}(?:\s+|\s*/\s*)){4,}[.\-·−–]{1,5}")
+_ESCAPE = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|U\+([0-9a-fA-F]{4,6})\s?")
+_TAG_FIRST, _TAG_LAST = 0xE0020, 0xE007E
+_VARIATION_SUPPLEMENT = 0xE0100
+
+_MORSE_LETTERS = dict(
+    zip(
+        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..".split(),
+        "abcdefghijklmnopqrstuvwxyz",
+        strict=True,
+    )
+)
+_NATO = {
+    word: word[0]
+    for word in (
+        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa "
+        "quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
+    ).split()
+}
+_MIN_NATO_RUN = 5
+_PIG_LATIN = re.compile(r"\b([a-z]+?)(?:-)?((?:[bcdfghjklmnpqrstvwxyz]|qu)+)ay\b|\b([aeiou][a-z]+?)-?[wyh]ay\b", re.IGNORECASE)
+
+
+def decode_base64_runs(text: str) -> str | None:
+    """Base64 words (standard or URL alphabet) that decode to readable text, in place."""
+    return _replaced(_BASE64, text, lambda match: _from_base64(match[0]))
+
+
+def decode_hex_runs(text: str) -> str | None:
+    """Runs of at least five hex bytes that decode to readable text, in place."""
+    return _replaced(_HEX, text, lambda match: _from_bytes(bytes.fromhex(re.sub(r"0x|\\x|[^0-9a-fA-F]", "", match[0]))))
+
+
+def decode_binary_runs(text: str) -> str | None:
+    """Runs of eight-digit binary numbers, in place."""
+
+    def change(match: re.Match[str]) -> str | None:
+        bits = re.sub(r"[^01]", "", match[0])
+        return _from_bytes(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) // 8 * 8, 8)))
+
+    return _replaced(_BINARY, text, change)
+
+
+def decode_character_numbers(text: str) -> str | None:
+    """Runs of decimal character numbers ("84 97 121 …"), in place."""
+
+    def change(match: re.Match[str]) -> str | None:
+        numbers = [int(each) for each in re.findall(r"\d+", match[0])]
+        return _from_bytes(bytes(numbers)) if max(numbers) < 256 else None
+
+    return _replaced(_DECIMAL, text, change)
+
+
+def decode_percent(text: str) -> str | None:
+    """Percent-encoding undone."""
+    return urllib.parse.unquote(text, errors="replace") if re.search(r"%[0-9a-fA-F]{2}", text) else None
+
+
+def decode_entities(text: str) -> str | None:
+    """HTML character references undone."""
+    return html.unescape(text) if re.search(r"&#?\w{2,10};?", text) else None
+
+
+def decode_escapes(text: str) -> str | None:
+    """Backslash-u, backslash-x and U+ escapes undone."""
+
+    def change(match: re.Match[str]) -> str | None:
+        point = int(match[1] or match[2] or match[3], 16)
+        return chr(point) if point < 0x110000 and not 0xD800 <= point < 0xE000 else None
+
+    return _replaced(_ESCAPE, text, change)
+
+
+def decode_morse(text: str) -> str | None:
+    """Runs of Morse code, in place; a slash separates words."""
+
+    def change(match: re.Match[str]) -> str | None:
+        plain = match[0].translate(str.maketrans("·−–", ".--"))
+        words = [[_MORSE_LETTERS.get(each, "") for each in word.split()] for word in plain.split("/")]
+        return " ".join("".join(letters) for letters in words)
+
+    return _replaced(_MORSE, text, change)
+
+
+def decode_tag_characters(text: str) -> str | None:
+    """Invisible tag characters (U+E0020 …) and variation selectors read as the ASCII they stand for, at the end."""
+    hidden = [chr(ord(c) - 0xE0000) for c in text if _TAG_FIRST <= ord(c) <= _TAG_LAST]
+    hidden += [chr(ord(c) - _VARIATION_SUPPLEMENT + 16) for c in text if 0xE0110 <= ord(c) <= 0xE016E]
+    if not hidden:
+        return None
+    visible = "".join(c for c in text if not 0xE0000 <= ord(c) <= 0xE01EF)
+    return f"{visible} {''.join(hidden)}"
+
+
+def decode_nato(text: str) -> str | None:
+    """Spelling alphabets ("Tango Alpha Yankee …") read as letters."""
+    words = re.findall(r"[A-Za-z]+", text)
+    letters: list[str] = []
+    run = 0
+    for word in words:
+        if letter := _NATO.get(word.lower()):
+            letters.append(letter)
+            run += 1
+        else:
+            letters.append(f" {word} ")
+    return "".join(letters) if run >= _MIN_NATO_RUN else None
+
+
+def decode_rot13(text: str) -> str | None:
+    """The text with each Latin letter moved by 13."""
+    turned = codecs.decode(text, "rot13")
+    return turned if turned != text else None
+
+
+def decode_atbash(text: str) -> str | None:
+    """The text with the Latin alphabet turned around."""
+    turned = text.translate(_ATBASH)
+    return turned if turned != text else None
+
+
+def decode_reversed(text: str) -> str | None:
+    """The text read backwards."""
+    return text[::-1]
+
+
+def decode_reversed_words(text: str) -> str | None:
+    """Every word read backwards, in its place."""
+    return re.sub(r"\w+", lambda match: match[0][::-1], text)
+
+
+def decode_pig_latin(text: str) -> str | None:
+    """Pig Latin undone, where at least two words look like it."""
+    if len(re.findall(r"\w{2,}ay\b", text, re.IGNORECASE)) < 2:
+        return None
+    return _PIG_LATIN.sub(lambda match: match[3] or (match[2] + match[1]), text)
+
+
+_LOWER = "abcdefghijklmnopqrstuvwxyz"
+_ATBASH = str.maketrans(_LOWER + _LOWER.upper(), _LOWER[::-1] + _LOWER[::-1].upper())
+
+Decoding = Callable[[str], str | None]
+
+# Tried again on what they give, up to the depth that views.py allows.
+NESTED: dict[str, Decoding] = {
+    "tag-characters": decode_tag_characters,
+    "entities": decode_entities,
+    "percent": decode_percent,
+    "escapes": decode_escapes,
+    "base64": decode_base64_runs,
+    "hex": decode_hex_runs,
+    "binary": decode_binary_runs,
+    "character-numbers": decode_character_numbers,
+}
+# Tried once, on the plain text and on what was decoded from it.
+ONCE: dict[str, Decoding] = {
+    "morse": decode_morse,
+    "nato": decode_nato,
+    "pig-latin": decode_pig_latin,
+    "rot13": decode_rot13,
+    "atbash": decode_atbash,
+    "reversed": decode_reversed,
+    "reversed-words": decode_reversed_words,
+}
+
+
+def _replaced(pattern: re.Pattern[str], text: str, change: Callable[[re.Match[str]], str | None]) -> str | None:
+    is_changed = False
+
+    def replacement(match: re.Match[str]) -> str:
+        nonlocal is_changed
+        decoded = change(match)
+        if decoded is None:
+            return match[0]
+        is_changed = True
+        return decoded
+
+    decoded = pattern.sub(replacement, text)
+    return decoded if is_changed else None
+
+
+def _from_base64(run: str) -> str | None:
+    if run.isdigit() or run.islower() or run.isupper():
+        # Plain words and numbers are base64 too; what they decode to is never readable text of any length.
+        if len(run) < 16:
+            return None
+    plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        return _from_bytes(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _from_bytes(content: bytes) -> str | None:
+    """The bytes as text where they are readable UTF-8, else None."""
+    try:
+        decoded = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    readable = sum(c.isalnum() or c in " .,'-_=+/%&;#!?\n" for c in decoded)
+    return decoded if len(decoded) >= 4 and readable >= 0.9 * len(decoded) else None

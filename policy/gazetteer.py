@@ -1,0 +1,225 @@
+"""The list of public figures, and how it is found in a reading: exact, joined, misspelled.
+
+Exact: a name's words in a row. Joined: a name's letters over one or several words ("taylorswift13", "tay lor swift").
+Misspelled: words of a name within one edit each (two for long ones), unless the misspelled word is an English word.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from policy.fold import Token, is_unspaced
+
+_MIN_JOINED_CHARS = 7
+_MAX_JOINED_CHARS = 32
+_MIN_FUZZY_CHARS = 4
+_TWO_EDITS_FROM_CHARS = 8
+# What people glue to a joined name: digits and these.
+_AFFIXES = ("official", "lora", "real", "the", "fan", "fans", "style", "model", "person", "face", "hq", "tv", "fc", "v", "xl", "flux", "sdxl", "sd", "wan")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the list says of a spelling: public role, status (l living, d dead, h over 100 years), mode, tier."""
+
+    role: str
+    status: str
+    mode: str
+    tier: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """A listed name at tokens [start, end) of a reading, and how it was found (exact, joined, misspelled, inside)."""
+
+    start: int
+    end: int
+    figure: Figure
+    how: str
+    key: str
+
+
+class Gazetteer:
+    """Finds listed names in tokens. Immutable after loading; thread-safe."""
+
+    def __init__(self, lines: Iterable[str], words: frozenset[str], name_kinds: Mapping[str, str]) -> None:
+        self._words = words
+        self._name_kinds = name_kinds
+        self._figures: dict[str, Figure] = {}
+        self._unspaced: dict[str, Figure] = {}
+        self._joined: dict[str, str] = {}
+        self._prefixes: set[str] = set()
+        self._near: dict[str, set[str]] = {}
+        for line in lines:
+            self._add(line)
+
+    def __len__(self) -> int:
+        return len(self._figures) + len(self._unspaced)
+
+    def _add(self, line: str) -> None:
+        key, role, status, mode, tier = line.split("\t")
+        figure = Figure(role, status, mode, int(tier))
+        if is_unspaced(key):
+            self._unspaced[key] = figure
+            return
+        self._figures[key] = figure
+        parts = key.split(" ")
+        for count in range(1, len(parts)):
+            self._prefixes.add(" ".join(parts[:count]))
+        joined = "".join(parts)
+        if (len(parts) > 1 or figure.tier == 1) and _MIN_JOINED_CHARS <= len(joined) <= _MAX_JOINED_CHARS:
+            self._joined.setdefault(joined, key)
+        if figure.tier == 1 and len(parts) > 1 and figure.mode == ".":
+            for part in parts:
+                self._index_near(part)
+
+    def _index_near(self, part: str) -> None:
+        if len(part) < _MIN_FUZZY_CHARS:
+            return
+        for deleted in _deletes(part):
+            self._near.setdefault(deleted, set()).add(part)
+
+    def find(self, tokens: list[Token], text: str, *, is_cased: bool) -> list[NameMatch]:
+        """All listed names in a reading; of overlapping ones the longest. `text` is the folded reading."""
+        found = [*self._exact(tokens, is_cased), *self._over_words(tokens), *self._glued(tokens)]
+        if not found:
+            found += self._misspelled(tokens)
+        found += self._inside(text)
+        return _longest(found)
+
+    def _exact(self, tokens: list[Token], is_cased: bool) -> Iterator[NameMatch]:
+        for start in range(len(tokens)):
+            key = ""
+            for end in range(start + 1, len(tokens) + 1):
+                key = f"{key} {tokens[end - 1].text}" if key else tokens[end - 1].text
+                figure = self._figures.get(key)
+                if figure and self._counts(key, figure, tokens, start, end, is_cased):
+                    yield NameMatch(start, end, figure, "exact", key)
+                if key not in self._prefixes:
+                    break
+
+    def _counts(
+        self, key: str, figure: Figure, tokens: list[Token], start: int, end: int, is_cased: bool
+    ) -> bool:
+        """Whether an exact spelling means the person here: ambiguous ones need a capital, `~` ones more."""
+        if figure.mode == "~":
+            return False
+        if end - start == 1:
+            # "Jessica Altman" is somebody else than the one known by the surname alone.
+            before = tokens[start - 1] if start else None
+            if before and "f" in self._name_kinds.get(before.text, "") and before.text not in self._words:
+                return False
+        if figure.mode == "." or (end - start == 1 and key not in self._words and key not in self._name_kinds):
+            return True
+        return is_cased and all(token.is_capitalised for token in tokens[start:end]) and (start > 0 or end - start > 1)
+
+    def _over_words(self, tokens: list[Token]) -> Iterator[NameMatch]:
+        """Names whose letters run over at least two words split elsewhere than the name is."""
+        for start in range(len(tokens) - 1):
+            joined = tokens[start].text
+            for end in range(start + 2, min(start + 9, len(tokens) + 1)):
+                joined += tokens[end - 1].text
+                if len(joined) > _MAX_JOINED_CHARS:
+                    break
+                key = self._joined.get(joined)
+                if key is None or self._figures[key].mode != ".":
+                    continue
+                if key != " ".join(token.text for token in tokens[start:end]) and not self._are_words(tokens[start:end]):
+                    yield NameMatch(start, end, self._figures[key], "joined", key)
+
+    def _glued(self, tokens: list[Token]) -> Iterator[NameMatch]:
+        """Names inside one word: "taylorswift13", "realdonaldtrump", "elonmusklora"."""
+        for at, token in enumerate(tokens):
+            if len(token.text) < _MIN_JOINED_CHARS or token.text in self._words:
+                continue
+            key = self._joined.get(_without_affixes(token.text)) or self._joined.get(token.text)
+            if key and (key != token.text):
+                yield NameMatch(at, at + 1, self._figures[key], "joined", key)
+
+    def _are_words(self, tokens: list[Token]) -> bool:
+        return all(token.text in self._words and len(token.text) > 2 for token in tokens)
+
+    def _misspelled(self, tokens: list[Token]) -> Iterator[NameMatch]:
+        near = [self._near_parts(token.text) for token in tokens]
+        for start in range(len(tokens) - 1):
+            for length in (2, 3):
+                end = start + length
+                if end <= len(tokens) and all(near[start:end]):
+                    yield from self._misspelled_at(tokens, near, start, end)
+
+    def _misspelled_at(
+        self, tokens: list[Token], near: list[dict[str, int]], start: int, end: int
+    ) -> Iterator[NameMatch]:
+        candidates = [("", 0)]
+        for options in near[start:end]:
+            candidates = [
+                (f"{key} {part}" if key else part, cost + edits)
+                for key, cost in candidates[:64]
+                for part, edits in options.items()
+                if not key or key in self._prefixes
+            ]
+        for key, cost in candidates:
+            figure = self._figures.get(key)
+            if figure and figure.tier == 1 and figure.mode == "." and 0 < cost <= (2 if len(key) >= 10 else 1):
+                yield NameMatch(start, end, figure, "misspelled", key)
+                return
+
+    def _near_parts(self, word: str) -> dict[str, int]:
+        """Name parts within one edit (two for long words) of a word, with the edits; a dictionary word only as itself."""
+        options = {word: 0}
+        if len(word) < _MIN_FUZZY_CHARS or word in self._words or (word in self._name_kinds and len(word) < 6):
+            return options
+        for deleted in _deletes(word):
+            for part in self._near.get(deleted, ()):
+                edits = osa_distance(word, part, 2)
+                if edits == 1 or (edits == 2 and min(len(word), len(part)) >= _TWO_EDITS_FROM_CHARS):
+                    options.setdefault(part, edits)
+        return options
+
+    def _inside(self, text: str) -> Iterator[NameMatch]:
+        """Names in scripts without spaces, anywhere in the text."""
+        if text.isascii():
+            return
+        packed = text.replace(" ", "").replace("·", "").replace("・", "")
+        for key, figure in self._unspaced.items():
+            if key in packed:
+                yield NameMatch(0, 0, figure, "inside", key)
+
+
+def osa_distance(left: str, right: str, limit: int) -> int:
+    """Optimal string alignment distance (insert, delete, replace, swap neighbours); `limit + 1` once it exceeds it."""
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
+    before: list[int] = []
+    current = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        before_last, before, current = before, current, [i]
+        for j, b in enumerate(right, 1):
+            cost = min(before[j] + 1, current[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, before_last[j - 2] + 1)
+            current.append(cost)
+        if min(current) > limit:
+            return limit + 1
+    return current[-1]
+
+
+def _deletes(word: str) -> set[str]:
+    """The word and all words with one letter dropped: two words within one edit share one of these."""
+    return {word} | {word[:at] + word[at + 1 :] for at in range(len(word))}
+
+
+def _without_affixes(word: str) -> str:
+    stripped = word.strip("0123456789")
+    for _ in range(2):
+        for affix in _AFFIXES:
+            if len(stripped) - len(affix) >= _MIN_JOINED_CHARS:
+                stripped = stripped.removesuffix(affix).removeprefix(affix).strip("0123456789")
+    return stripped
+
+
+def _longest(found: list[NameMatch]) -> list[NameMatch]:
+    chosen: list[NameMatch] = []
+    for match in sorted(found, key=lambda each: (each.start - each.end, each.start)):
+        if match.how == "inside" or all(match.end <= other.start or match.start >= other.end for other in chosen):
+            chosen.append(match)
+    return chosen

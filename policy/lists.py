@@ -1,0 +1,61 @@
+"""Loads the compiled lists of names, checks them against their manifest, and digests all that decides."""
+
+import hashlib
+import json
+import lzma
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.canonical import digest_of
+from core.errors import ConfigurationError
+from policy.removal import read_removed, removal_digest
+
+DATA = Path(__file__).parent / "data"
+_LISTS = ("gazetteer", "clearing", "name_statistics", "words")
+_RULES = ("cues.toml", "harm.toml", "context_table.toml", "removed.txt", "manifest.json")
+_DECIDING_MODULES = (
+    "confusables context decodings filter fold gazetteer name_shape reading rulebook subjects views".split()
+)
+_MAX_LIST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The lists as lines, in the order of their files, and the digest over every list, rule and deciding module."""
+
+    gazetteer: list[str]
+    clearing: list[str]
+    name_statistics: list[str]
+    words: frozenset[str]
+    ruleset: str
+
+
+def load_lists(folder: Path = DATA) -> Lists:
+    """Read and check all lists. Raises `ConfigurationError` where one is missing, damaged or not of the manifest."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        read = {name: _read(folder, name, manifest["lists"][name]["sha256"]) for name in _LISTS}
+        ruleset = _digest(folder)
+    except (OSError, KeyError, ValueError, lzma.LZMAError) as error:
+        raise ConfigurationError(
+            f"the policy lists can't be read: {error}", code="policy_lists_damaged", hint="install the package again"
+        ) from error
+    removed = read_removed(folder / "removed.txt")
+    people = read["gazetteer"]
+    if removed:
+        people = [line for line in people if removal_digest(line.partition("\t")[0]) not in removed]
+    return Lists(people, read["clearing"], read["name_statistics"], frozenset(read["words"]), ruleset)
+
+
+def _read(folder: Path, name: str, sha256: str) -> list[str]:
+    decompressor = lzma.LZMADecompressor()
+    content = decompressor.decompress((folder / f"{name}.txt.xz").read_bytes(), max_length=_MAX_LIST_BYTES)
+    if not decompressor.eof or hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{name} is not the list of the manifest")
+    return content.decode("utf-8").splitlines()
+
+
+def _digest(folder: Path) -> str:
+    files = [folder / name for name in _RULES]
+    files += [Path(__file__).parent / f"{name}.py" for name in _DECIDING_MODULES]
+    return digest_of({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files})

@@ -1,0 +1,104 @@
+"""Who is meant: turns the names found in a reading into subjects of the context table, by what stands beside them."""
+
+from dataclasses import dataclass
+
+from policy.gazetteer import Gazetteer, NameMatch
+from policy.name_shape import NameShapes, ShapeMatch
+from policy.reading import Reading
+from policy.rulebook import Rulebook
+
+_STATUS = {"l": "living", "d": "dead", "h": "historical"}
+_SCORES = {"exact": 1.0, "inside": 1.0, "joined": 0.95, "misspelled": 0.85}
+_STRONG_SHAPE_SCORE, _WEAK_SHAPE_SCORE = 0.8, 0.6
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One person, character or thing meant. `rule` names how it was found; never the name itself."""
+
+    kind: str
+    rule: str
+    score: float
+
+
+class SubjectFinder:
+    """Finds subjects in readings. Immutable; thread-safe."""
+
+    def __init__(
+        self, gazetteer: Gazetteer, shapes: NameShapes, cleared_names: dict[str, str], rulebook: Rulebook
+    ) -> None:
+        self._gazetteer = gazetteer
+        self._shapes = shapes
+        self._cleared = cleared_names
+        self._longest_cleared = max((name.count(" ") + 1 for name in cleared_names), default=1)
+        self._rulebook = rulebook
+
+    def find(self, reading: Reading) -> list[Subject]:
+        """All subjects of a reading; prose rules apply only where the view reads as prose."""
+        cleared = self._cleared_spans(reading)
+        names = [
+            match
+            for match in self._gazetteer.find(reading.tokens, reading.text, is_cased=reading.is_cased)
+            if not _overlaps((match.start, match.end), cleared) or match.how == "inside"
+        ]
+        if not reading.view.is_reading:
+            # Turned-around text throws up short words by chance: only whole listed names count there.
+            return [self._listed(reading, each) for each in names if " " in each.key or each.how == "inside"]
+        found = [self._listed(reading, match) for match in names]
+        taken = [(match.start, match.end) for match in names] + cleared
+        has_person_context = any(rule.flag == "person_context" for rule in self._rulebook.firing(reading.text))
+        for shape in self._shapes.find(reading):
+            if not _overlaps((shape.start, shape.end), taken) and (shape.is_strong or has_person_context):
+                found.append(self._unlisted(reading, shape))
+        return found + [
+            Subject("fiction", "clearing-fiction", 0.0)
+            for start, end in cleared
+            if self._cleared[_key(reading, start, end)] == "f"
+        ]
+
+    def _cleared_spans(self, reading: Reading) -> list[tuple[int, int]]:
+        """Spans of listed fictional characters, places and brands, longest first."""
+        spans: list[tuple[int, int]] = []
+        for length in range(self._longest_cleared, 0, -1):
+            for start in range(len(reading.tokens) - length + 1):
+                if _key(reading, start, start + length) in self._cleared and not _overlaps((start, start + length), spans):
+                    spans.append((start, start + length))
+        return spans
+
+    def _listed(self, reading: Reading, match: NameMatch) -> Subject:
+        base = _STATUS[match.figure.status]
+        rule, score = f"gazetteer-{match.how}", _SCORES[match.how]
+        if match.how == "inside":
+            return Subject(base, rule, score)
+        before, after = reading.before(match.start), reading.after(match.end - 1)
+        clearings = self._rulebook.clearings
+        if self._rulebook.likeness_before.search(before):
+            return Subject(base, rule, score)
+        if match.figure.role in self._rulebook.style_roles and clearings["style"].clears(before, after):
+            return Subject("style", rule, score)
+        if clearings["artwork"].clears(before, after):
+            return Subject(base if self._comes_alive(reading) else "artwork", rule, score)
+        return Subject("place" if clearings["place"].clears(before, after) else base, rule, score)
+
+    def _unlisted(self, reading: Reading, shape: ShapeMatch) -> Subject:
+        rule = "name-shape" if shape.is_strong else "name-shape-weak"
+        score = _STRONG_SHAPE_SCORE if shape.is_strong else _WEAK_SHAPE_SCORE
+        before, after = reading.before(shape.start), reading.after(shape.end - 1)
+        if self._rulebook.likeness_before.search(before):
+            return Subject("private", rule, score)
+        for kind in ("style", "artwork", "place", "fiction"):
+            if self._rulebook.clearings[kind].clears(before, after):
+                is_alive = kind == "artwork" and self._comes_alive(reading)
+                return Subject("private" if is_alive else kind, rule, score)
+        return Subject("private", rule, score)
+
+    def _comes_alive(self, reading: Reading) -> bool:
+        return bool(self._rulebook.comes_alive.search(reading.text))
+
+
+def _key(reading: Reading, start: int, end: int) -> str:
+    return " ".join(token.text for token in reading.tokens[start:end])
+
+
+def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+    return any(span[0] < end and span[1] > start for start, end in others)
