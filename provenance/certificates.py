@@ -21,6 +21,8 @@ ISSUING_VALIDITY = timedelta(days=1825)
 LEAF_VALIDITY = timedelta(days=365)  # the profile allows 366 at most
 _CLOCK_SKEW = timedelta(minutes=5)  # a verifier whose clock is a little slow must not reject a new certificate
 
+_X520_MAX_CHARACTERS = 64
+
 CertificateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -38,6 +40,8 @@ def distinguished_name(organisation: str, common_name: str, country: str) -> x50
     Raises:
         ValueError: a part is empty or too long for X.520 (64 characters; two for the country).
     """
+    if not organisation.strip() or len(organisation) > _X520_MAX_CHARACTERS:
+        raise ValueError(f"an organisation has 1 to {_X520_MAX_CHARACTERS} characters, got {len(organisation)}")
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, country),
@@ -50,7 +54,7 @@ def distinguished_name(organisation: str, common_name: str, country: str) -> x50
 def make_root(organisation: str, country: str, now: datetime) -> Authority:
     """A new self-signed P-384 root, valid ten years. Its key is generated here."""
     key = ec.generate_private_key(ec.SECP384R1())
-    name = distinguished_name(organisation, f"{organisation} Root CA"[:64], country)
+    name = distinguished_name(organisation, f"{organisation} Root CA"[:_X520_MAX_CHARACTERS], country)
     builder = _builder(name, key, name, key.public_key(), now, ROOT_VALIDITY)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
     builder = builder.add_extension(_key_usage(certificates=True), critical=True)
@@ -60,7 +64,7 @@ def make_root(organisation: str, country: str, now: datetime) -> Authority:
 def make_issuing_ca(root: Authority, organisation: str, country: str, now: datetime) -> Authority:
     """A new P-384 CA under the root that may only issue claim-signing leaves (path length 0), valid five years."""
     key = ec.generate_private_key(ec.SECP384R1())
-    name = distinguished_name(organisation, f"{organisation} Claim Signing CA"[:64], country)
+    name = distinguished_name(organisation, f"{organisation} Claim Signing CA"[:_X520_MAX_CHARACTERS], country)
     builder = _builder(name, key, root.certificate.subject, root.key.public_key(), now, ISSUING_VALIDITY)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_key_usage(certificates=True), critical=True)
@@ -83,7 +87,7 @@ def make_leaf(
     """
     if validity > timedelta(days=366):
         raise ValueError(f"a claim-signing certificate lasts 366 days at most, got {validity.days}")
-    name = distinguished_name(organisation, f"{organisation} Claim Signer"[:64], country)
+    name = distinguished_name(organisation, f"{organisation} Claim Signer"[:_X520_MAX_CHARACTERS], country)
     builder = _builder(name, key, issuing.certificate.subject, issuing.key.public_key(), now, validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(certificates=False), critical=True)

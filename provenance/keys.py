@@ -90,7 +90,7 @@ class KeyStore:
             raise ConfigurationError(
                 f"the organisation or country cannot stand in a certificate: {error}",
                 code="bad_name",
-                hint="use 1-50 characters for the organisation and two capital letters for the country",
+                hint="use 1-64 characters for the organisation and two capital letters for the country",
             ) from error
         _publish_folder(folder, content)
         return cls.open(folder, passphrase)

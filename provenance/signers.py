@@ -5,7 +5,7 @@ the chain must end at, and signatures over the bytes it is given.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -56,7 +56,7 @@ class Signer(Protocol):
 class LocalSigner:
     """A signer whose private key is in this process."""
 
-    key: certificates.CertificateKey
+    key: certificates.CertificateKey = field(repr=False)
     certificate_chain_pem: str
     root_pem: str
 

@@ -19,7 +19,7 @@ from provenance.reading import read_manifest
 from provenance.records import CredentialState, ManifestReport, SignedClip
 from provenance.settings import context_with
 from provenance.signers import Signer
-from provenance.store import StoreFault, find_store
+from provenance.store import StoreFault, find_store, is_cut_off
 from provenance.trust import OWN_LIST, TrustStore
 
 _ALGORITHMS = {
@@ -64,11 +64,12 @@ def sign_clip(
     credential of its own; it is replaced, so name the source as an ingredient to keep it.
 
     Raises:
-        UnreadableInput: `no_such_file`, `unsignable_container`: not MP4, MOV or AVI.
+        UnreadableInput: `no_such_file`, `truncated_input`, `unsignable_container`: not MP4, MOV or AVI.
         SigningFailed: `signer_failed`, `signing_failed`, `read_back_failed`.
         ConfigurationError: the C2PA library or a trust list is not as expected.
     """
     mime = container_mime(source)
+    require_complete(source, mime)
     with staging_folder(target) as folder:
         staged = folder / target.name
         store = _sign_into(staged, source, mime, facts, signer, options)
@@ -103,6 +104,21 @@ def container_mime(file: Path) -> str:
             hint="convert it to MP4 first; WebM and Matroska have no place for a C2PA manifest",
         )
     return mime
+
+
+def require_complete(file: Path, mime: str) -> None:
+    """Check that a file does not end in the middle of a box: half a clip must not get a credential.
+
+    Raises:
+        UnreadableInput: `truncated_input`.
+    """
+    with file.open("rb") as opened:
+        if mime in ("video/mp4", "video/quicktime") and is_cut_off(opened):
+            raise UnreadableInput(
+                f"{file.name} ends in the middle of a box",
+                code="truncated_input",
+                hint="get the whole file; this one was cut off",
+            )
 
 
 def require_whole(report: ManifestReport, facts: ManifestFacts) -> None:

@@ -103,6 +103,13 @@ def find_store(file: BinaryIO) -> bytes | None:
     return found[0] if found else None
 
 
+def is_cut_off(file: BinaryIO) -> bool:
+    """Whether a BMFF file ends before its last top-level box does: the rest of a broken download."""
+    file.seek(0, 2)
+    size = file.tell()
+    return max((end for _, _, end in _bmff_boxes(file, size)), default=0) != size
+
+
 def traces_of_store(file: BinaryIO) -> "Trace | None":
     """What a file without a readable store still shows of one, by its raw bytes; None for nothing at all."""
     file.seek(0)
