@@ -2,8 +2,8 @@
 
     python -m policy.compile_gazetteer NAMES --words WORDS --census CENSUS [--out DIR]
 
-NAMES is a folder with corpora/, congress/, openfootball/, popular/ and leaders.json; WORDS an English word list (Debian's
-wamerican); CENSUS the folder of the `names` package with the US census files. The same sources give the same
+NAMES is a folder with corpora/, congress/, openfootball/, popular/ and leaders.json; WORDS an English word list
+(Debian's wamerican); CENSUS the folder of the `names` package. The same sources give the same
 bytes after decompression. Someone can be taken out by a line in `removed.txt` (see `policy.removal`).
 """
 
@@ -37,8 +37,8 @@ _LICENCES = {
     "leaders.json": "factbook.json snapshots 2014-2026, public domain",
     "popular": "sigpwned/popular-names-by-country-dataset, CC0",
     "census": "US census 1990 through the Python package `names`, MIT",
-    "words": "Debian wamerican (SCOWL), Copyright 2000-2020 Kevin Atkinson; permission to use, copy, modify, distribute "
-    "and sell these word lists is granted without fee, provided that this notice appears in all copies",
+    "words": "Debian wamerican (SCOWL), Copyright 2000-2020 Kevin Atkinson; permission to use, copy, modify, "
+    "distribute and sell these word lists is granted without fee, provided that this notice appears in all copies",
     "source": "written by hand for this project, CC0",
 }
 
@@ -108,7 +108,7 @@ def _from_source(row: Row, words: set[str], forenames: set[str]) -> Row | None:
         return row._replace(name=key, mode="^") if is_mononym else None
     if not all(part in words or len(part) == 1 for part in parts):
         return row._replace(name=key)
-    # All words of it stand in a dictionary ("Amber Rose"): only a capitalised spelling, or a clear forename, counts.
+    # All words of it stand in a dictionary ("Amber Rose"): only a capitalised spelling or a clear forename counts.
     if row.tier == 2:
         return None
     return row._replace(name=key, mode="." if parts[0] in forenames else "^")
@@ -139,7 +139,9 @@ def compile_statistics(names: Path, census: Path, words: set[str]) -> list[str]:
     for name in sorted(forenames | surnames):
         if len(name) < 2 or name.isdigit():
             continue
-        kinds = "f" * (name in forenames) + "s" * (name in surnames) + "w" * (name in words) + "e" * (name in eastern)
+        kinds = (
+            "f" * (name in forenames) + "s" * (name in surnames) + "w" * (name in words) + "e" * (name in eastern)
+        )
         lines.append(f"{name}\t{kinds}")
     return lines
 

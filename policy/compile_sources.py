@@ -10,19 +10,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from policy.fold import name_key
+from policy.fold import name_key, words_of
 
 # The longest documented human life is 122 years: whoever was born before this year died over 100 years ago in 2026.
 _SURELY_HISTORICAL_BEFORE = 1926 - 122
 _YEAR_OF_RELEASE = 2026
 _CONGRESS_BORN_SINCE = "1935"
 _TITLES = frozenset(
-    """president prime minister vice deputy first second third governor general king queen emir sultan sheikh shaykh sir
-    dame lord lady chief executive premier premiers chancellor prince princess grand duke chairman chairperson captain
-    administrator bailiff lieutenant high commissioner prefect acting interim caretaker co secretary state council
-    territorial regional federal presidency member members head government monarch pope supreme leader leaders field
-    marshal gen lt col brig maj capt adm ret dr amir crown paramount ruler councilor counselor cabinet of the and to
-    foreign defense affairs senior air elect assembly republic island""".split()
+    words_of(
+        "president prime minister vice deputy first second third governor general king queen emir sultan "
+        "sheikh shaykh sir dame lord lady chief executive premier premiers chancellor prince princess grand "
+        "duke chairman chairperson captain administrator bailiff lieutenant high commissioner prefect acting "
+        "interim caretaker co secretary state council territorial regional federal presidency member members "
+        "head government monarch pope supreme leader leaders field marshal gen lt col brig maj capt adm ret "
+        "dr amir crown paramount ruler councilor counselor cabinet of the and to foreign defense affairs "
+        "senior air elect assembly republic island"
+    )
 )
 
 
@@ -121,7 +124,7 @@ def read_football(folder: Path) -> Iterator[Row]:
 
 
 def read_fiction(folder: Path, hand: Path) -> Iterator[str]:
-    """Characters of fiction: the hand list and Tolkien's, of two words and more where they could be a person's name."""
+    """Characters of fiction: the hand list and Tolkien's of two words and more."""
     yield from _lines(hand)
     names = json.loads((folder / "tolkienCharacterNames.json").read_text(encoding="utf-8"))["names"]
     yield from (name for name in names if " " in name.strip())

@@ -1,4 +1,4 @@
-"""The context table: who is meant, together with what else is asked, gives outcome and code. Data, read top down."""
+"""The context table: who is meant, together with what else is asked, gives an outcome and a code. It is data."""
 
 import tomllib
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _SEVERITY = {Outcome.ALLOW: 0, Outcome.REVIEW: 1, Outcome.REFUSE: 2}
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Without subjects it is about the request alone; `is_extra` adds to another row's answer."""
+    """One line of the table. Without subjects it is about the request alone; `is_extra` adds to another row."""
 
     name: str
     outcome: Outcome
@@ -52,7 +52,9 @@ class ContextTable:
             return cls(_row(each) for each in tomllib.loads(path.read_text(encoding="utf-8"))["row"])
         except (OSError, KeyError, ValueError) as error:
             raise ConfigurationError(
-                f"the context table can't be read: {error}", code="policy_rules_damaged", hint="install the package again"
+                f"the context table can't be read: {error}",
+                code="policy_rules_damaged",
+                hint="install the package again",
             ) from error
 
     def rule(self, subjects: Iterable[str], flags: Iterable[str]) -> Ruling:

@@ -12,8 +12,12 @@ import re
 import urllib.parse
 from collections.abc import Callable
 
+from policy.fold import words_of
+
 _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{8,}={0,2}(?![\w+/=-])")
-_HEX = re.compile(r"(?<![0-9a-zA-Z])(?:0x|\\x)?[0-9a-fA-F]{2}(?:[\s,:-]?(?:0x|\\x)?[0-9a-fA-F]{2}){4,}(?![0-9a-zA-Z])")
+_HEX = re.compile(
+    r"(?<![0-9a-zA-Z])(?:0x|\\x)?[0-9a-fA-F]{2}(?:[\s,:-]?(?:0x|\\x)?[0-9a-fA-F]{2}){4,}(?![0-9a-zA-Z])"
+)
 _BINARY = re.compile(r"(?<!\d)(?:[01]{8}[\s,]?){4,}(?!\d)")
 _DECIMAL = re.compile(r"(?<!\d)(?:\d{2,3}[\s,]+){4,}\d{2,3}(?!\d)")
 _MORSE = re.compile(r"(?:[.\-·−–]{1,5}(?:\s+|\s*/\s*)){4,}[.\-·−–]{1,5}")
@@ -23,20 +27,25 @@ _VARIATION_SUPPLEMENT = 0xE0100
 
 _MORSE_LETTERS = dict(
     zip(
-        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..".split(),
+        words_of(
+            ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- "
+            "-.-- --.."
+        ),
         "abcdefghijklmnopqrstuvwxyz",
         strict=True,
     )
 )
 _NATO = {
     word: word[0]
-    for word in (
-        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa "
-        "quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
-    ).split()
+    for word in words_of(
+        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november "
+        "oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
+    )
 }
 _MIN_NATO_RUN = 5
-_PIG_LATIN = re.compile(r"\b([a-z]+?)(?:-)?((?:[bcdfghjklmnpqrstvwxyz]|qu)+)ay\b|\b([aeiou][a-z]+?)-?[wyh]ay\b", re.IGNORECASE)
+_PIG_LATIN = re.compile(
+    r"\b([a-z]+?)(?:-)?((?:[bcdfghjklmnpqrstvwxyz]|qu)+)ay\b|\b([aeiou][a-z]+?)-?[wyh]ay\b", re.IGNORECASE
+)
 
 
 def decode_base64_runs(text: str) -> str | None:
@@ -46,7 +55,9 @@ def decode_base64_runs(text: str) -> str | None:
 
 def decode_hex_runs(text: str) -> str | None:
     """Runs of at least five hex bytes that decode to readable text, in place."""
-    return _replaced(_HEX, text, lambda match: _from_bytes(bytes.fromhex(re.sub(r"0x|\\x|[^0-9a-fA-F]", "", match[0]))))
+    return _replaced(
+        _HEX, text, lambda match: _from_bytes(bytes.fromhex(re.sub(r"0x|\\x|[^0-9a-fA-F]", "", match[0])))
+    )
 
 
 def decode_binary_runs(text: str) -> str | None:
@@ -197,10 +208,9 @@ def _replaced(pattern: re.Pattern[str], text: str, change: Callable[[re.Match[st
 
 
 def _from_base64(run: str) -> str | None:
-    if run.isdigit() or run.islower() or run.isupper():
-        # Plain words and numbers are base64 too; what they decode to is never readable text of any length.
-        if len(run) < 16:
-            return None
+    # Plain words and numbers are base64 too; what they decode to is hardly ever readable at any length.
+    if len(run) < 16 and (run.isdigit() or run.islower() or run.isupper()):
+        return None
     plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
         return _from_bytes(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))

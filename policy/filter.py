@@ -1,6 +1,6 @@
 """The policy filter: one request in, one decision out. Pure after loading: no files, no clock, no log.
 
-    texts -> views -> readings -> subjects (who is meant) and flags (what else is asked) -> context table -> decision
+texts -> views -> readings -> subjects (who is meant) and flags (what else is asked) -> table -> decision
 """
 
 import re
@@ -16,7 +16,7 @@ from policy.decision import Decision, PolicyInput
 from policy.gazetteer import Gazetteer
 from policy.lists import DATA, load_lists
 from policy.name_shape import NameShapes
-from policy.reading import Reading, read_view
+from policy.reading import read_view
 from policy.rulebook import Rulebook
 from policy.subjects import Subject, SubjectFinder
 from policy.views import View, views_of
@@ -63,7 +63,7 @@ class PolicyFilter:
     @classmethod
     @cache
     def default(cls) -> "PolicyFilter":
-        """The filter over the lists that ship with it, loaded once. Raises `ConfigurationError` where they are damaged."""
+        """The filter over the lists that ship with it, loaded once. Raises `ConfigurationError` where damaged."""
         return cls.load(DATA)
 
     @classmethod

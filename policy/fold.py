@@ -10,12 +10,26 @@ from dataclasses import dataclass
 
 # Letters that NFKD leaves whole but that people type without their stroke or ligature.
 _SPELLED = str.maketrans(
-    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ħ": "h", "ŧ": "t", "ə": "e"}
+    {
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "ł": "l",
+        "æ": "ae",
+        "œ": "oe",
+        "ı": "i",
+        "þ": "th",
+        "ħ": "h",
+        "ŧ": "t",
+        "ə": "e",
+    }
 )
 _APOSTROPHES = re.compile(r"['’‘ʼ`´＇]")
 _POSSESSIVE = re.compile(r"(?<=\w)['’‘ʼ`´＇]s\b", re.IGNORECASE)
 # A token is a run of letters, digits and the marks on them; everything else separates.
-_TOKEN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u0f18-\u109f\u1780-\u17d3])*")
+_TOKEN = re.compile(
+    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u0f18-\u109f\u1780-\u17d3])*"
+)
 _DROPPED = frozenset({"Mn", "Cf", "Me"})
 # Brahmic scripts write vowels as marks: there they are letters, not decoration.
 _MARKS_KEPT = ((0x0900, 0x0DFF), (0x0E00, 0x0EFF), (0x0F00, 0x109F), (0x1780, 0x17FF))
@@ -29,6 +43,11 @@ class Token:
     start: int
     end: int
     is_capitalised: bool
+
+
+def words_of(literal: str) -> tuple[str, ...]:
+    """The words of a list that is written as one string."""
+    return tuple(literal.split())
 
 
 def fold(text: str) -> str:
@@ -63,7 +82,10 @@ def name_key(name: str) -> str:
 def is_unspaced(text: str) -> bool:
     """Whether a text is of a script written without spaces or with endings glued on (Han, kana, hangul, Thai …)."""
     return any(
-        0x0E00 <= point <= 0x0EFF or 0x1000 <= point <= 0x109F or 0x3040 <= point <= 0x9FFF or 0xAC00 <= point <= 0xD7A3
+        0x0E00 <= point <= 0x0EFF
+        or 0x1000 <= point <= 0x109F
+        or 0x3040 <= point <= 0x9FFF
+        or 0xAC00 <= point <= 0xD7A3
         for point in map(ord, text)
     )
 

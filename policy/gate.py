@@ -100,7 +100,7 @@ class PolicyGate:
         return logged
 
     def record(self, stage: str, request_id: str, **facts: Any) -> int:
-        """Log what became of a request (sign-intent, release, failure) and give the entry's index; durable on return.
+        """Log what became of a request (sign-intent, release, failure); gives the index, durable on return.
 
         Raises:
             RequestRefused: it could not be logged (code 910); stop, and publish nothing.

@@ -1,20 +1,20 @@
 """The list of public figures, and how it is found in a reading: exact, joined, misspelled.
 
-Exact: a name's words in a row. Joined: a name's letters over one or several words ("taylorswift13", "tay lor swift").
+Exact: a name's words in a row. Joined: a name's letters over one or more words ("taylorswift13", "tay lor swift").
 Misspelled: words of a name within one edit each (two for long ones), unless the misspelled word is an English word.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from policy.fold import Token, is_unspaced
+from policy.fold import Token, is_unspaced, words_of
 
 _MIN_JOINED_CHARS = 7
 _MAX_JOINED_CHARS = 32
 _MIN_FUZZY_CHARS = 4
 _TWO_EDITS_FROM_CHARS = 8
 # What people glue to a joined name: digits and these.
-_AFFIXES = ("official", "lora", "real", "the", "fan", "fans", "style", "model", "person", "face", "hq", "tv", "fc", "v", "xl", "flux", "sdxl", "sd", "wan")
+_AFFIXES = words_of("official lora real the fan fans style model person face hq tv fc v xl flux sdxl sd wan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """A listed name at tokens [start, end) of a reading, and how it was found (exact, joined, misspelled, inside)."""
+    """A listed name at tokens [start, end), and how it was found: exact, joined, misspelled, inside."""
 
     start: int
     end: int
@@ -48,35 +48,38 @@ class Gazetteer:
         self._unspaced: dict[str, Figure] = {}
         self._joined: dict[str, str] = {}
         self._prefixes: set[str] = set()
-        self._near: dict[str, set[str]] = {}
+        self._near: dict[str, list[str]] = {}
+        kinds: dict[str, Figure] = {}
+        near_parts: dict[str, None] = {}
         for line in lines:
-            self._add(line)
+            key, _, kind = line.partition("\t")
+            figure = kinds.get(kind) or kinds.setdefault(kind, _figure(kind))
+            self._add(key, figure, near_parts)
+        for part in near_parts:
+            for deleted in _deletes(part):
+                self._near.setdefault(deleted, []).append(part)
 
     def __len__(self) -> int:
         return len(self._figures) + len(self._unspaced)
 
-    def _add(self, line: str) -> None:
-        key, role, status, mode, tier = line.split("\t")
-        figure = Figure(role, status, mode, int(tier))
-        if is_unspaced(key):
+    def _add(self, key: str, figure: Figure, near_parts: dict[str, None]) -> None:
+        if not key.isascii() and is_unspaced(key):
             self._unspaced[key] = figure
             return
         self._figures[key] = figure
         parts = key.split(" ")
-        for count in range(1, len(parts)):
-            self._prefixes.add(" ".join(parts[:count]))
-        joined = "".join(parts)
-        if (len(parts) > 1 or figure.tier == 1) and _MIN_JOINED_CHARS <= len(joined) <= _MAX_JOINED_CHARS:
+        is_full_name = len(parts) > 1
+        if is_full_name:
+            prefix = parts[0]
+            self._prefixes.add(prefix)
+            for part in parts[1:-1]:
+                prefix = f"{prefix} {part}"
+                self._prefixes.add(prefix)
+        joined = key.replace(" ", "")
+        if (is_full_name or figure.tier == 1) and _MIN_JOINED_CHARS <= len(joined) <= _MAX_JOINED_CHARS:
             self._joined.setdefault(joined, key)
-        if figure.tier == 1 and len(parts) > 1 and figure.mode == ".":
-            for part in parts:
-                self._index_near(part)
-
-    def _index_near(self, part: str) -> None:
-        if len(part) < _MIN_FUZZY_CHARS:
-            return
-        for deleted in _deletes(part):
-            self._near.setdefault(deleted, set()).add(part)
+        if is_full_name and figure.tier == 1 and figure.mode == ".":
+            near_parts.update(dict.fromkeys(part for part in parts if len(part) >= _MIN_FUZZY_CHARS))
 
     def find(self, tokens: list[Token], text: str, *, is_cased: bool) -> list[NameMatch]:
         """All listed names in a reading; of overlapping ones the longest. `text` is the folded reading."""
@@ -97,9 +100,7 @@ class Gazetteer:
                 if key not in self._prefixes:
                     break
 
-    def _counts(
-        self, key: str, figure: Figure, tokens: list[Token], start: int, end: int, is_cased: bool
-    ) -> bool:
+    def _counts(self, key: str, figure: Figure, tokens: list[Token], start: int, end: int, is_cased: bool) -> bool:
         """Whether an exact spelling means the person here: ambiguous ones need a capital, `~` ones more."""
         if figure.mode == "~":
             return False
@@ -110,7 +111,9 @@ class Gazetteer:
                 return False
         if figure.mode == "." or (end - start == 1 and key not in self._words and key not in self._name_kinds):
             return True
-        return is_cased and all(token.is_capitalised for token in tokens[start:end]) and (start > 0 or end - start > 1)
+        return (
+            is_cased and all(token.is_capitalised for token in tokens[start:end]) and (start > 0 or end - start > 1)
+        )
 
     def _over_words(self, tokens: list[Token]) -> Iterator[NameMatch]:
         """Names whose letters run over at least two words split elsewhere than the name is."""
@@ -123,7 +126,9 @@ class Gazetteer:
                 key = self._joined.get(joined)
                 if key is None or self._figures[key].mode != ".":
                     continue
-                if key != " ".join(token.text for token in tokens[start:end]) and not self._are_words(tokens[start:end]):
+                if key != " ".join(token.text for token in tokens[start:end]) and not self._are_words(
+                    tokens[start:end]
+                ):
                     yield NameMatch(start, end, self._figures[key], "joined", key)
 
     def _glued(self, tokens: list[Token]) -> Iterator[NameMatch]:
@@ -164,7 +169,7 @@ class Gazetteer:
                 return
 
     def _near_parts(self, word: str) -> dict[str, int]:
-        """Name parts within one edit (two for long words) of a word, with the edits; a dictionary word only as itself."""
+        """Name parts within one edit of a word (two for long ones), and the edits; dictionary words stay themselves."""
         options = {word: 0}
         if len(word) < _MIN_FUZZY_CHARS or word in self._words or (word in self._name_kinds and len(word) < 6):
             return options
@@ -185,8 +190,13 @@ class Gazetteer:
                 yield NameMatch(0, 0, figure, "inside", key)
 
 
+def _figure(kind: str) -> Figure:
+    role, status, mode, tier = kind.split("\t")
+    return Figure(role, status, mode, int(tier))
+
+
 def osa_distance(left: str, right: str, limit: int) -> int:
-    """Optimal string alignment distance (insert, delete, replace, swap neighbours); `limit + 1` once it exceeds it."""
+    """Optimal string alignment distance (insert, delete, replace, swap neighbours); `limit + 1` beyond it."""
     if abs(len(left) - len(right)) > limit:
         return limit + 1
     before: list[int] = []

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from core.canonical import digest_of
 from core.errors import ConfigurationError
+from policy.fold import words_of
 from policy.removal import read_removed, removal_digest
 
 DATA = Path(__file__).parent / "data"
 _LISTS = ("gazetteer", "clearing", "name_statistics", "words")
 _RULES = ("cues.toml", "harm.toml", "context_table.toml", "removed.txt", "manifest.json")
-_DECIDING_MODULES = (
-    "confusables context decodings filter fold gazetteer name_shape reading rulebook subjects views".split()
+_DECIDING_MODULES = words_of(
+    "confusables context decodings filter fold gazetteer name_shape reading rulebook subjects views"
 )
 _MAX_LIST_BYTES = 64 << 20
 
@@ -31,14 +32,16 @@ class Lists:
 
 
 def load_lists(folder: Path = DATA) -> Lists:
-    """Read and check all lists. Raises `ConfigurationError` where one is missing, damaged or not of the manifest."""
+    """Read and check all lists. Raises `ConfigurationError` where one is missing or not as the manifest says."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         read = {name: _read(folder, name, manifest["lists"][name]["sha256"]) for name in _LISTS}
         ruleset = _digest(folder)
     except (OSError, KeyError, ValueError, lzma.LZMAError) as error:
         raise ConfigurationError(
-            f"the policy lists can't be read: {error}", code="policy_lists_damaged", hint="install the package again"
+            f"the policy lists can't be read: {error}",
+            code="policy_lists_damaged",
+            hint="install the package again",
         ) from error
     removed = read_removed(folder / "removed.txt")
     people = read["gazetteer"]

@@ -7,26 +7,34 @@ the names of professional footballers of all continents. First names alone never
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from policy.fold import Token
+from policy.fold import Token, words_of
 from policy.reading import Reading
 
 _PARTICLES = frozenset(
-    "van von der den de del della di da dos das du la le el al bin ibn ben bint mac mc st ten ter o y e zu af abu".split()
+    words_of(
+        "van von der den de del della di da dos das du la le el al bin ibn ben bint mac mc st ten ter o y e "
+        "zu af abu"
+    )
 )
-_TITLES = frozenset("mr mrs ms miss dr prof professor sir dame lady lord madam mister judge senator captain officer".split())
+_TITLES = frozenset(
+    words_of("mr mrs ms miss dr prof professor sir dame lady lord madam mister judge senator captain officer")
+)
 # Capitalised words that stand beside a name-like word without being part of a person's name.
 _NEVER_NAMES = frozenset(
-    """the a an and or in on at with of for from to by street city town park river lake sea ocean mountain christmas easter
-    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-    october november december american british french german italian spanish chinese japanese indian african european asian
-    renaissance baroque gothic victorian art nouveau deco cinematic camera shot scene style video hd 4k 8k uhd unreal
-    engine octane render blender pixar disney ghibli netflix imax arri canon nikon sony kodak fuji fujifilm""".split()
+    words_of(
+        "the a an and or in on at with of for from to by street city town park river lake sea ocean mountain "
+        "christmas easter monday tuesday wednesday thursday friday saturday sunday january february march "
+        "april may june july august september october november december american british french german "
+        "italian spanish chinese japanese indian african european asian renaissance baroque gothic victorian "
+        "art nouveau deco cinematic camera shot scene style video hd 4k 8k uhd unreal engine octane render "
+        "blender pixar disney ghibli netflix imax arri canon nikon sony kodak fuji fujifilm"
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ShapeMatch:
-    """Tokens [start, end) that look like a full name, and how sure (strong, weak: needs a word about persons nearby)."""
+    """Tokens [start, end) that look like a full name, how sure (weak: needs a word about persons nearby)."""
 
     start: int
     end: int
@@ -68,7 +76,7 @@ class NameShapes:
         return self._lower(first, last, start, end)
 
     def _surname_end(self, tokens: list[Token], start: int, reading: Reading) -> int | None:
-        """Where a name begun at `start` would end: over particles and one middle name or initial; None at a break."""
+        """Where a name begun at `start` would end: over particles and initials; None at a break."""
         at = start + 1
         for _ in range(3):
             if at >= len(tokens) or self._is_broken(reading, at):

@@ -1,4 +1,4 @@
-"""A view made ready for matching: tokens, and the folded text with marked sentence ends in which cues are sought."""
+"""A view made ready for matching: tokens, and the folded text with sentence ends in which cues are sought."""
 
 import re
 from dataclasses import dataclass
@@ -50,11 +50,11 @@ def read_view(view: View) -> Reading:
         length += len(parts[-1]) + 1
         end = token.end
     capitals = sum(token.is_capitalised for token in tokens)
-    is_cased = 0 < capitals and (capitals <= _TITLE_CASE_SHARE * len(tokens) or len(tokens) <= 3)
+    is_cased = capitals > 0 and (capitals <= _TITLE_CASE_SHARE * len(tokens) or len(tokens) <= 3)
     return Reading(view, tokens, " ".join(parts), starts, is_cased and not plain.isupper())
 
 
 def _mark(gap: str) -> str:
-    if _SENTENCE_END.search(gap) and not gap == ".":
+    if _SENTENCE_END.search(gap) and gap != ".":
         return ". "
     return ", " if "," in gap else ""

@@ -22,7 +22,9 @@ class Rule:
 
     def fires(self, text: str) -> bool:
         """Whether the rule fires somewhere in a folded text."""
-        return any(not self._is_excused(text, match) for pattern in self.patterns for match in pattern.finditer(text))
+        return any(
+            not self._is_excused(text, match) for pattern in self.patterns for match in pattern.finditer(text)
+        )
 
     def _is_excused(self, text: str, match: re.Match[str]) -> bool:
         around = text[max(0, match.start() - _SURROUNDINGS_CHARS) : match.end() + _SURROUNDINGS_CHARS]
@@ -63,7 +65,9 @@ class Rulebook:
             return _built(cues, harm)
         except (OSError, KeyError, re.error, tomllib.TOMLDecodeError) as error:
             raise ConfigurationError(
-                f"the policy rules can't be read: {error}", code="policy_rules_damaged", hint="install the package again"
+                f"the policy rules can't be read: {error}",
+                code="policy_rules_damaged",
+                hint="install the package again",
             ) from error
 
     def firing(self, text: str) -> list[Rule]:
@@ -94,5 +98,5 @@ def _built(cues: dict[str, Any], harm: dict[str, Any]) -> Rulebook:
 
 
 def _filled(pattern: str, words: dict[str, str]) -> str:
-    """The pattern with `{list}` replaced by its alternatives (regular-expression braces hold digits, never names)."""
+    """The pattern with `{list}` replaced by its alternatives (other braces of a pattern hold digits)."""
     return re.sub(r"\{([a-z_]+)\}", lambda match: f"(?:{words[match[1]]})", pattern)

@@ -1,4 +1,4 @@
-"""Who is meant: turns the names found in a reading into subjects of the context table, by what stands beside them."""
+"""Who is meant: turns the names found in a reading into subjects of the context table, by what stands beside."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,9 @@ class SubjectFinder:
         spans: list[tuple[int, int]] = []
         for length in range(self._longest_cleared, 0, -1):
             for start in range(len(reading.tokens) - length + 1):
-                if _key(reading, start, start + length) in self._cleared and not _overlaps((start, start + length), spans):
+                if _key(reading, start, start + length) in self._cleared and not _overlaps(
+                    (start, start + length), spans
+                ):
                     spans.append((start, start + length))
         return spans
 

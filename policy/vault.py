@@ -67,7 +67,7 @@ class Vault:
         _write_private(self._keys / entry_id, key.secret)
 
     def read(self, entry_id: str) -> bytes | None:
-        """The text of an entry, None once its key is erased. Raises `ConfigurationError` where it was tampered with."""
+        """The text of an entry, None once its key is erased. Raises `ConfigurationError` where damaged."""
         try:
             key = EntryKey((self._keys / _checked(entry_id)).read_bytes())
             sealed = (self._texts / entry_id).read_bytes()
@@ -90,7 +90,7 @@ class Vault:
             return None
 
     def erase(self, entry_id: str) -> bool:
-        """Delete an entry's key and text; says whether there was a key. The log's entry stays and still verifies."""
+        """Delete an entry's key and text; says whether there was a key. The log still verifies."""
         key = self._keys / _checked(entry_id)
         existed = key.exists()
         key.unlink(missing_ok=True)
