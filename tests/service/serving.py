@@ -1,0 +1,53 @@
+"""A real server for the tests, in a process of its own: real policy, log, keys, marks, credentials and detector;
+only the generator is the small procedural one, which can be slowed down and told to kill its process.
+
+Usage: python serving.py HOME PORT
+"""
+
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from core.progress import Progress, silent  # noqa: E402
+from generator.fake import FakeBackend  # noqa: E402
+from generator.port import GeneratedClip, GenerationRequest, Latents  # noqa: E402
+from reelproof.api.server import run_server  # noqa: E402
+from reelproof.backends import Backends  # noqa: E402
+from reelproof.settings import load_settings  # noqa: E402
+from reelproof.wiring import Services, build  # noqa: E402
+
+STEP_S = float(os.environ.get("SERVING_STEP_S", "0"))
+
+
+class PacedBackend(FakeBackend):
+    """The procedural generator at a chosen pace. A prompt with `poison` kills the server while sampling."""
+
+    def generate(self, request: GenerationRequest, latents: Latents, progress: Progress = silent) -> GeneratedClip:
+        """Sample, writing one line a call into the home's `samplings` file."""
+        with (Path(os.environ["REELPROOF_HOME"]) / "samplings").open("a") as counted:
+            counted.write(request.prompt + "\n")
+
+        def paced(fraction: float, /) -> None:
+            time.sleep(STEP_S)
+            progress(fraction)
+
+        if "poison" in request.prompt:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().generate(request, latents, paced)
+
+
+def small_services() -> Services:
+    """The real services around the paced generator."""
+    services = build(load_settings(invert_noise="never"))
+    backends = Backends({"embedded": PacedBackend})
+    return replace(services, backends=backends, pipeline=replace(services.pipeline, backends=backends))
+
+
+if __name__ == "__main__":
+    os.environ["REELPROOF_HOME"] = sys.argv[1]
+    run_server(small_services(), "127.0.0.1", int(sys.argv[2]))
