@@ -51,6 +51,7 @@ OFFSET_EXCLUSIONS = frozenset(
         "/moof/traf/trun",
     }
 )
+PADDING_NOT_EMPTY = "org.reelproof.signature.paddingNotEmpty"
 UNCOVERED_OFFSETS = "org.reelproof.binding.chunkOffsetsUncovered"
 
 _GENERATED = {

@@ -92,6 +92,8 @@ def _report(
     manifest = content["manifests"][claim.manifest_id]
     active = content["validation_results"]["activeManifest"]
     succeeded, failed = _codes(active, "success"), _codes(active, "failure")
+    if not claim.has_empty_padding:
+        failed.append(codes.PADDING_NOT_EMPTY)
     families = codes.split_by_family(failed)
     assertions = _assertions(manifest)
     is_bound = bool(codes.BINDING_MATCHES & set(succeeded)) and not families[Family.BINDING]

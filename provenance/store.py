@@ -22,9 +22,10 @@ _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _STORE_UUID = bytes.fromhex("63327061 00110010 800000aa 00389b71")
 _UUID_SUFFIX = bytes.fromhex("00110010800000aa00389b71")
 _MANIFEST_KINDS = {b"c2ma": False, b"c2um": False, b"c2cm": True}  # standard, update, compressed
-_LABEL_TOGGLE = 0x02
+_LABEL_TOGGLES = 0x03  # requestable, labelled: what every C2PA box is
 _X5CHAIN = 33  # RFC 9360
 _COSE_SIGN1_TAG = 18
+_PADDING = ("pad", "pad2")  # C2PA 2.4 §13.2.3: zeros
 _EDDSA = -8  # COSE algorithm numbers, RFC 9053
 _ECDSA_HASHES: dict[int, hashes.HashAlgorithm] = {-7: hashes.SHA256(), -35: hashes.SHA384(), -36: hashes.SHA512()}
 _PSS_HASHES: dict[int, hashes.HashAlgorithm] = {-37: hashes.SHA256(), -38: hashes.SHA384(), -39: hashes.SHA512()}
@@ -61,7 +62,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class ClaimSignature:
-    """The active manifest's claim and the COSE signature over it. `chain` is leaf first, as it stands there."""
+    """The active manifest's claim and the COSE signature over it. `chain` is leaf first, as it stands there.
+
+    `has_empty_padding` is False where the space reserved for the signature, which nothing covers, holds bytes.
+    """
 
     manifest_id: str
     claim: bytes
@@ -69,6 +73,7 @@ class ClaimSignature:
     algorithm: int
     signature: bytes
     chain: tuple[x509.Certificate, ...]
+    has_empty_padding: bool = True
 
     @property
     def verifies(self) -> bool:
@@ -143,8 +148,8 @@ def active_signature(store: bytes) -> ClaimSignature:
     parts = {box.label: box for box in _superboxes(active.content)}
     claim = parts.get("c2pa.claim.v2") or parts.get("c2pa.claim")
     signature = parts.get("c2pa.signature")
-    if claim is None or signature is None:
-        raise StoreFault("the active manifest has no claim or no signature")
+    if claim is None or signature is None or "c2pa.assertions" not in parts:
+        raise StoreFault("the active manifest lacks its claim, its signature or its assertions")
     return _claim_signature(active.label, _cbor_bytes(claim), _cbor_bytes(signature))
 
 
@@ -158,11 +163,12 @@ def _claim_signature(label: str, claim: bytes, cose: bytes) -> ClaimSignature:
         certificates = [chain] if isinstance(chain, bytes) else list(chain)[:_MAX_CERTIFICATES]
         parsed = tuple(x509.load_der_x509_certificate(bytes(one)) for one in certificates)
         algorithm = int(header[1])
+        is_empty = not any(any(bytes(unprotected.get(name, b""))) for name in _PADDING)
     except (cbor2.CBORDecodeError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoreFault(f"the signature box cannot be read: {error}") from error
     if not parsed or not isinstance(signature, bytes):
         raise StoreFault("the signature box holds no certificate or no signature")
-    return ClaimSignature(label, claim, bytes(protected), algorithm, signature, parsed)
+    return ClaimSignature(label, claim, bytes(protected), algorithm, signature, parsed, is_empty)
 
 
 def _verify_cose(key: object, algorithm: int, signature: bytes, signed: bytes) -> None:
@@ -189,6 +195,8 @@ def _bmff_stores(file: BinaryIO, size: int) -> Iterator[bytes]:
             continue
         purpose, separator, _ = head[20:].partition(b"\0")
         if separator and purpose in (b"manifest", b"original", b"update"):
+            if any(head[16:20]):
+                raise StoreFault("the C2PA box is of an unknown version")
             offset = 20 + len(purpose) + 1 + 8  # version and flags, purpose, then the merkle offset
             yield _read_store(file, start + offset, end)
 
@@ -247,7 +255,7 @@ def _read_exactly(file: BinaryIO, start: int, end: int) -> bytes:
 
 def _open_superbox(box: memoryview, kind: bytes) -> Jumbf:
     found = next(_superboxes(box), None)
-    if found is None or found.kind != kind:
+    if found is None or found.kind != kind or found.label != kind.decode():
         raise StoreFault(f"expected a JUMBF superbox of kind {kind.decode()}")
     return found
 
@@ -263,7 +271,7 @@ def _superbox(body: memoryview) -> Jumbf:
     if first is None or first[0] != b"jumd" or len(first[1]) < 17:
         raise StoreFault("a JUMBF superbox does not start with its description")
     description = bytes(first[1])
-    if description[4:16] != _UUID_SUFFIX or not description[16] & _LABEL_TOGGLE:
+    if description[4:16] != _UUID_SUFFIX or description[16] & _LABEL_TOGGLES != _LABEL_TOGGLES:
         return Jumbf(b"", "", body[len(description) + 8 :])
     label = description[17:].partition(b"\0")[0].decode("utf-8", "replace")
     return Jumbf(description[:4], label, body[len(description) + 8 :])
