@@ -25,7 +25,9 @@ _MADE = {
     "edited": "Edited footage.",
     "unknown": "",
 }
-_NOT_PROOF_OF_ABSENCE = "This does not mean that the clip is real, nor that it is fake: most clips carry nothing that anybody can check."
+_NOT_PROOF_OF_ABSENCE = (
+    "This does not mean that the clip is real, nor that it is fake: most clips carry nothing that can be checked."
+)
 _SILENT = {Outcome.NOT_EXAMINED, Outcome.NOT_FOUND}
 
 #: On every verdict, because it is true of every verdict.

@@ -126,7 +126,7 @@ RULES: tuple[Rule, ...] = (
         Conclusion.ALTERED,
         lambda s: s.intact and not s.ingredients_intact,
         "Signed by {issuer}, but made from a file that had been changed after its own signing",
-        "This file is as {issuer} signed it, but its history is broken: a file it was made from fails its own check.",
+        "This file is as {issuer} signed it, but its history is broken: a file it was made from fails its check.",
         ("ingredients", *_BYTES),
     ),
     Rule(

@@ -1,0 +1,68 @@
+"""What was done to a copy since its release, as far as sizes, times and the mark's geometry tell."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from provenance.fingerprint import Similarity
+from watermark.extraction import Geometry
+
+_SAME = 0.015  # sizes within 1.5 % count as the same: codecs pad odd sides
+_MIN_TRIM_S = 0.3  # fingerprints are aligned to an eighth of a second; less can't be told from rounding
+_MIN_TURN_DEG = 0.5
+
+
+def edits_of(
+    file: Mapping[str, Any], released: Mapping[str, Any], geometry: Geometry | None, similarity: Similarity | None
+) -> tuple[str, ...]:
+    """The edits in words, most visible first; empty where nothing differs that we can measure.
+
+    `file` is the clip (`width_px`, `height_px`, `duration_s`, `fps`), `released` the same facts of the release,
+    whose missing entries are skipped. `geometry` is the mark's, None where no mark was found.
+    """
+    found = [
+        *_cut_and_scaled(file, released, geometry),
+        *_turned(geometry, similarity),
+        *_trimmed(file, released, similarity),
+    ]
+    return (*found, "re-encoded or put into another file")
+
+
+def _cut_and_scaled(file: Mapping[str, Any], released: Mapping[str, Any], geometry: Geometry | None) -> list[str]:
+    width, height = released.get("width_px"), released.get("height_px")
+    if not (width and height and file.get("width_px") and file.get("height_px")):
+        return []
+    now = (file["width_px"], file["height_px"])
+    if geometry is None:
+        return [] if _alike(now, (width, height)) else [f"size changed from {width}×{height} to {now[0]}×{now[1]}"]
+    shown = (now[0] * geometry.scale, now[1] * geometry.scale_y)
+    share = min(shown[0] / width, shown[1] / height)
+    found = []
+    if share < 1 - 2 * _SAME:
+        area = round(100 * min(1.0, shown[0] / width) * min(1.0, shown[1] / height))
+        found.append(f"cropped to about {area} % of the picture")
+    if abs(geometry.scale - 1) > _SAME or abs(geometry.scale_y - 1) > _SAME:
+        found.append(f"scaled to {round(100 / geometry.scale)} % ({now[0]}×{now[1]})")
+    return found
+
+
+def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return all(abs(a - b) <= _SAME * b for a, b in zip(one, other, strict=True))
+
+
+def _turned(geometry: Geometry | None, similarity: Similarity | None) -> list[str]:
+    mirrored = (geometry is not None and geometry.flipped) or (similarity is not None and similarity.is_mirrored)
+    found = ["mirrored left to right"] if mirrored else []
+    if geometry is not None and abs(geometry.rotation_deg) > _MIN_TURN_DEG:
+        found.append(f"turned by {geometry.rotation_deg:.0f}°")
+    return found
+
+
+def _trimmed(file: Mapping[str, Any], released: Mapping[str, Any], similarity: Similarity | None) -> list[str]:
+    whole, left = released.get("duration_s"), file.get("duration_s")
+    if not whole or not left:
+        return []
+    if left < whole - _MIN_TRIM_S:
+        start = max(0.0, similarity.offset_s) if similarity is not None and similarity.is_conclusive else None
+        span = f": {start:.1f}-{min(whole, start + left):.1f} s of {whole:.1f} s" if start is not None else ""
+        return [f"trimmed{span or f' from {whole:.1f} s to {left:.1f} s'}"]
+    return [f"lengthened from {whole:.1f} s to {left:.1f} s"] if left > whole + _MIN_TRIM_S else []

@@ -1,0 +1,78 @@
+"""What the pictures of one clip give: facts of the video, the pixel mark, the fingerprint, what went wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.clip import ClipInfo
+from core.errors import UnreadableInput
+from core.progress import Progress
+from detector.findings import MarkReading, ReadingFault
+from detector.ports import PixelReader
+from detector.sandbox.video import SandboxedVideo
+from detector.watching import WatchedClip
+from provenance.fingerprint import fingerprint_clip
+from provenance.records import Fingerprint
+
+NO_PICTURES = "no picture could be decoded"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One clip's pictures as read. `clip` and `fingerprint` are None where not one frame could be decoded."""
+
+    file: Mapping[str, Any] = field(default_factory=dict)
+    fault: ReadingFault | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    pixel: MarkReading = field(default_factory=lambda: MarkReading(not_examined=NO_PICTURES))
+    fingerprint: Fingerprint | None = None
+    clip: WatchedClip | None = None
+
+
+def video_facts(info: ClipInfo | None) -> dict[str, Any]:
+    """The video's part of a verdict's `file`: the same keys, None where unknown."""
+    if info is None:
+        return dict.fromkeys(("duration_s", "width_px", "height_px", "fps", "codec"))
+    return {
+        "duration_s": round(info.duration_s, 3),
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+        "fps": round(float(info.fps), 3),
+        "codec": info.codec,
+        "container": info.container,
+    }
+
+
+def look_at(
+    video: SandboxedVideo,
+    pixel: PixelReader,
+    keys: Mapping[int, bytes],
+    *,
+    keep_bytes: int,
+    progress: Progress,
+) -> Pictures:
+    """Decode once, read the pixel mark, take the fingerprint. Never raises for what the file holds."""
+    try:
+        opened = video.open()
+    except UnreadableInput as error:
+        return Pictures(video_facts(None), ReadingFault(error.code, str(error), error.hint))
+    watched = WatchedClip(opened, keep_bytes)
+    facts = video_facts(opened.info)
+    reading = _pixel_reading(watched, pixel, keys, progress)
+    fingerprint = fingerprint_clip(watched.clip)
+    fault = watched.fault
+    if watched.counted_frames == 0 and fault is None:
+        fault = ReadingFault("not_a_video", NO_PICTURES, "Check that the file plays.")
+    if fault is not None and fault.after_s is None:
+        return Pictures(facts, fault, video.tags)
+    if not facts["duration_s"]:
+        facts["duration_s"] = round(watched.counted_s + float(1 / opened.info.fps), 3)
+    return Pictures(facts, fault, video.tags, reading, fingerprint, watched)
+
+
+def _pixel_reading(
+    watched: WatchedClip, pixel: PixelReader, keys: Mapping[int, bytes], progress: Progress
+) -> MarkReading:
+    if not keys:
+        return MarkReading(not_examined="this installation has no watermark key")
+    return MarkReading(pixel.extract(watched.watched(lambda share: progress(0.05 + 0.6 * share)), keys))

@@ -1,0 +1,162 @@
+"""One clip in, one verdict out: gathers every reading, hands them to the fusion.
+
+`Detector.verify`, step by step:
+
+1. Hash the file. 2. Read its credential in a confined child, while 3. another child decodes the pictures and 4. the
+pixel mark is read from them; 5. the fingerprint is taken from the same frames. 6. Where the rest is silent (or
+always, as set) the generator is run backwards for the noise mark. 7. Marks, then likeness, are looked up in the
+repository, the kept credential is read and the pictures are compared. 8. Fuse.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from core.clock import Clock, SystemClock
+from core.errors import UnreadableInput
+from core.progress import Progress, silent
+from detector.findings import Findings, MarkReading, ReadingFault
+from detector.fusion import fuse
+from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
+from detector.ports import LatentInverter, NoiseReader, PixelReader, PolicyChecker, ReleaseLookup
+from detector.recovery import Recovery
+from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed
+from detector.sandbox.limits import MIB, SandboxLimits
+from detector.sandbox.parent import MissingInput, opened_input
+from detector.sandbox.video import SandboxedVideo
+from detector.timeline import regions_of, timeline_of
+from detector.verdict import Verdict
+from provenance.records import ManifestReport
+from provenance.trust import TrustStore
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Says where a clip comes from. Thread-safe; every call starts and ends children of its own.
+
+    `watermark_keys` maps key IDs to key bytes. The noise mark is read only where `noise` and `inverter` are both
+    given: `fallback` looks for it when neither the credential nor the pixel mark settles anything, `always` every
+    time. `kept_frame_bytes` bounds the decoded frames held in memory so that several readers share one decode.
+    `policy_checker` checks the decision proof that a trusted credential carries against the log it names.
+    """
+
+    trust: TrustStore
+    repository: ReleaseLookup
+    pixel: PixelReader
+    watermark_keys: Mapping[int, bytes]
+    noise: NoiseReader | None = None
+    inverter: LatentInverter | None = None
+    invert_noise: Literal["never", "fallback", "always"] = "fallback"
+    limits: SandboxLimits = field(default_factory=SandboxLimits)
+    clock: Clock = field(default_factory=SystemClock)
+    policy_checker: PolicyChecker | None = None
+    kept_frame_bytes: int = 384 * MIB
+
+    def verify(self, path: Path, *, progress: Progress = silent) -> Verdict:
+        """The verdict on the file at `path`. Whatever the file holds ends in a verdict, never in an error.
+
+        Raises:
+            MissingInput: there is no such file, or it may not be read.
+            ServiceUnreachable: the repository can't be asked.
+        """
+        return fuse(self.gather(path, progress=progress))
+
+    def gather(self, path: Path, *, progress: Progress = silent) -> Findings:
+        """Everything that can be read from the file, unjudged. Raises as `verify` does."""
+        progress(0.0)
+        try:
+            facts = self._hashed(path)
+        except MissingInput:
+            raise
+        except UnreadableInput as error:
+            return self._unopened(path, error)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="credential") as pool:
+            credential = pool.submit(self._credential, path)
+            pictures = self._pictures(path, facts, progress)
+            report = credential.result()
+        progress(0.7)
+        noise = self._noise_reading(pictures, report, progress)
+        progress(0.9)
+        findings = self._recovered(pictures, noise, report)
+        progress(1.0)
+        return findings
+
+    def _hashed(self, path: Path) -> dict[str, Any]:
+        digest, size = hashlib.sha256(), 0
+        with opened_input(path, self.limits) as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+        return {"sha256": digest.hexdigest(), "size_bytes": size}
+
+    def _unopened(self, path: Path, error: UnreadableInput) -> Findings:
+        """An empty file, one over the size limit, a folder, a device: nothing is started for it."""
+        size = path.stat().st_size if path.is_file() else None
+        return Findings(
+            file={"sha256": None, "size_bytes": size} | video_facts(None),
+            fault=ReadingFault(error.code, str(error), error.hint),
+            pixel=MarkReading(not_examined=NO_PICTURES),
+            noise=MarkReading(not_examined=NO_PICTURES),
+        )
+
+    def _credential(self, path: Path) -> ManifestReport:
+        return read_manifest_sandboxed(path, self.trust, CREDENTIAL_LIMITS, now=self.clock.now())
+
+    def _pictures(self, path: Path, facts: dict[str, Any], progress: Progress) -> Pictures:
+        looked = look_at(
+            SandboxedVideo(path, self.limits),
+            self.pixel,
+            self.watermark_keys,
+            keep_bytes=self.kept_frame_bytes,
+            progress=progress,
+        )
+        return replace(looked, file=facts | dict(looked.file))
+
+    def _noise_reading(self, pictures: Pictures, report: ManifestReport, progress: Progress) -> MarkReading:
+        if pictures.clip is None:
+            return MarkReading(not_examined=NO_PICTURES)
+        if self.noise is None or self.inverter is None:
+            return MarkReading(not_examined="no generator to run backwards is set up here")
+        if self.invert_noise == "never":
+            return MarkReading(not_examined="running the generator backwards is switched off")
+        if self.invert_noise == "fallback" and pictures.pixel.found:
+            return MarkReading(not_examined="the pixel mark already names the clip")
+        if self.invert_noise == "fallback" and report.is_intact and report.trust_list is not None:
+            return MarkReading(not_examined="a trusted credential already settles it")
+        latents = self.inverter.invert(pictures.clip.clip, lambda share: progress(0.7 + 0.2 * share))
+        return MarkReading(self.noise.extract(latents, self.watermark_keys))
+
+    def _recovered(self, pictures: Pictures, noise: MarkReading, report: ManifestReport) -> Findings:
+        recovery = Recovery(self.repository, self.trust, self.clock.now())
+        marked = recovery.by_mark(pictures, noise)
+        alike = recovery.by_likeness(pictures, noise) if marked is None else None
+        match = marked or alike
+        extraction = pictures.pixel.extraction if pictures.pixel.found else None
+        return Findings(
+            file=pictures.file,
+            fault=pictures.fault,
+            manifest=report,
+            pixel=pictures.pixel,
+            noise=noise,
+            marked=marked,
+            alike=alike,
+            fingerprint_searched=pictures.fingerprint is not None,
+            tags=pictures.tags,
+            policy=self._policy(report, match.credential if match is not None and match.content_agrees else None),
+            timeline=timeline_of(extraction, match.similarity if match is not None else None),
+            regions=regions_of(extraction),
+            tamper_searched=extraction is not None,
+        )
+
+    def _policy(self, report: ManifestReport, kept: ManifestReport | None) -> Mapping[str, Any] | None:
+        """The check of the policy proof in the credential that stands behind the clip, its own or the kept one."""
+        if self.policy_checker is None:
+            return None
+        own = report if report.signature_valid and report.assertions_intact else None
+        credential = own or kept
+        return self.policy_checker(credential) if credential is not None else None
