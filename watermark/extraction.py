@@ -41,7 +41,8 @@ class Extraction:
 
     `p_value` counts every look (pilots, shifts, scales, turns, flips, keys): the probability that a clip
     not marked with these keys gives a result at least this strong. `false_positive_rate` is the threshold
-    that `found` was decided at.
+    that `found` was decided at. `short_id` is the 32-bit ID (`Payload.short_id`) of a mark too small for the
+    whole payload; such a mark is `found` with `payload` None.
     """
 
     alg: str
@@ -54,3 +55,4 @@ class Extraction:
     key_id: int | None = None
     geometry: Geometry = field(default_factory=Geometry)
     segments: tuple[SegmentPresence, ...] = ()
+    short_id: int | None = None

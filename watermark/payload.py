@@ -39,6 +39,11 @@ class Payload:
         """The content ID as 14 lower-case hex digits, as every report shows it."""
         return f"{self.content_id:014x}"
 
+    @property
+    def short_id(self) -> int:
+        """The first 32 bits of the content ID, what a mark with little room carries: the first 8 digits of `content_hex`."""
+        return self.content_id >> (_CONTENT_ID_BITS - 32)
+
     def to_int(self) -> int:
         """The payload as one 64-bit number."""
         return (self.version << 60) | (self.key_id << _CONTENT_ID_BITS) | self.content_id

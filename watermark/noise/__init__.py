@@ -1,0 +1,5 @@
+"""A keyed mark in the signs of a model's initial latents: N(0, 1) to anybody without the key, read back by inversion."""
+
+from watermark.noise.codec import ALG, FALSE_POSITIVE_RATE, NoiseWatermark
+
+__all__ = ["ALG", "FALSE_POSITIVE_RATE", "NoiseWatermark"]

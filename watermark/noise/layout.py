@@ -1,0 +1,80 @@
+"""How the noise mark is laid over a latent tensor: which element is a pilot, which carries which coded bit, and its sign."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watermark.code import PAYLOAD_64, SHORT_32, CodeSize
+from watermark.keystream import key_bytes, key_signs, key_words
+from watermark.payload import Payload
+
+ALG = "reelproof.noise.signs.polar.streams64.1"
+
+STREAMS = 64
+"""Keystreams a key rotates through: two clips of one key share their signs with probability 1/64 (design note 0001)."""
+
+PILOT_SHARE = 4
+"""One element in four is pilot: it stands clear wherever the rest still decodes."""
+
+ELEMENTS_MIN = 2048
+"""Below this, no sign agreement that inversion gives would let the shortest ID through."""
+
+FULL_ID_ELEMENTS = 32768
+"""From here on the whole 64-bit payload is carried; smaller latents carry the 32-bit short ID."""
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StreamLayout:
+    """One keystream over a flattened latent tensor of N elements.
+
+    `signs` int8 (N,); `pilots` indices of pilot elements; `carriers` the other indices; `places` the coded bit of each carrier.
+    """
+
+    signs: NDArray[np.int8]
+    pilots: NDArray[np.intp]
+    carriers: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+
+def code_size(shape: Shape) -> CodeSize:
+    """Which code a latent shape carries: the 64-bit payload's, or the 32-bit short ID's."""
+    return PAYLOAD_64 if prod(shape) >= FULL_ID_ELEMENTS else SHORT_32
+
+
+def checked(shape: Shape) -> Shape:
+    """The shape, if a mark can be laid over it.
+
+    Raises:
+        ValueError: not (1, C, F, H, W), or fewer than 2048 elements.
+    """
+    if len(shape) != 5 or shape[0] != 1 or prod(shape) < ELEMENTS_MIN:
+        raise ValueError(f"expected latents (1, C, F, H, W) of at least {ELEMENTS_MIN} elements, got {shape}")
+    return shape
+
+
+def stream_of(payload: Payload, key: bytes) -> int:
+    """The keystream a payload uses: keyed, so that outsiders cannot tell which clips share one."""
+    return key_bytes(key, f"noise/1/stream-of/{payload.to_bytes().hex()}", 1)[0] % STREAMS
+
+
+@lru_cache(maxsize=2 * STREAMS)
+def layout_of(key: bytes, stream: int, shape: Shape) -> StreamLayout:
+    """The layout of one keystream over one shape; the shape is part of the derivation."""
+    count = prod(shape)
+    name = f"noise/1/{stream}/" + "x".join(map(str, shape))
+    order = np.argsort(key_words(key, f"{name}/order", count), kind="stable")
+    pilots, carriers = np.split(order, [count // PILOT_SHARE])
+    places = np.arange(carriers.size) % code_size(shape).coded
+    return StreamLayout(key_signs(key, f"{name}/signs", count), pilots, carriers, places)
+
+
+def element_signs(layout: StreamLayout, coded: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The sign of every element, int8 (N,): keystream on pilots, keystream times coded bit on carriers."""
+    signs = layout.signs.copy()
+    signs[layout.carriers] *= (1 - 2 * coded[layout.places].astype(np.int8)).astype(np.int8)
+    return signs
