@@ -13,13 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.progress import Progress, silent  # noqa: E402
-from generator.fake import FakeBackend  # noqa: E402
-from generator.port import GeneratedClip, GenerationRequest, Latents  # noqa: E402
-from reelproof.api.server import run_server  # noqa: E402
-from reelproof.backends import Backends  # noqa: E402
-from reelproof.settings import load_settings  # noqa: E402
-from reelproof.wiring import Services, build  # noqa: E402
+from core.progress import Progress, silent
+from generator.fake import FakeBackend
+from generator.port import GeneratedClip, GenerationRequest, Latents
+from reelproof.api.server import run_server
+from reelproof.backends import Backends
+from reelproof.settings import load_settings
+from reelproof.wiring import Services, build
 
 STEP_S = float(os.environ.get("SERVING_STEP_S", "0"))
 

@@ -191,7 +191,7 @@ def test_retry_runs_only_what_did_not_finish(bench: Bench) -> None:
 
 
 def test_closed_queue_goes_on_where_it_stopped(bench: Bench) -> None:
-    """Closing in the middle of a step loses nothing: the next start finishes the job, without its finished steps."""
+    """Closing amid a step loses nothing: the next start finishes the job without repeating finished steps."""
     bench.may_go.clear()
     bench.submit(1)
     bench.until(1, lambda job: job.phase == "sample")

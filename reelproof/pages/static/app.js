@@ -4,6 +4,8 @@
 const find = (id) => document.getElementById(id);
 const show = (element, visible = true) => { element.hidden = !visible; };
 const KEY = "reelproof-api-key";
+const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const rounded = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Failure extends Error {
@@ -74,7 +76,7 @@ function tellFailure(box, title, fault) {
   box.append(heading);
   for (const line of [fault.message, fault.hint].filter(Boolean)) {
     const paragraph = document.createElement("p");
-    paragraph.textContent = /[.!?…]$/.test(line) ? line : `${line}.`;
+    paragraph.textContent = capitalised(/[.!?…]$/.test(line) ? line : `${line}.`);
     box.append(paragraph);
   }
   show(box);
@@ -201,7 +203,7 @@ function fact(list, name, value, isCode = false) {
 
 function showPhase(video) {
   find("make-progress").value = video.progress;
-  const items = [...find("steps").children];
+  const items = [...find("phases").children];
   const at = items.findIndex((item) => item.dataset.phase === video.reelproof.phase);
   items.forEach((item, place) => {
     item.classList.toggle("done", place < at);
@@ -211,6 +213,7 @@ function showPhase(video) {
 
 function showRefusal(fault) {
   const refused = fault.code === "moderation_blocked";
+  fault.message = capitalised(fault.message.replace(/^refused by policy: /, ""));
   tellFailure(find("refusal"), refused ? "This one we can't make" : "That didn't work", fault);
   if (refused && fault.logIndex !== null) {
     const line = document.createElement("p");
@@ -232,7 +235,7 @@ async function showReleased(video) {
   const facts = find("facts");
   facts.replaceChildren();
   fact(facts, "Prompt", video.prompt);
-  fact(facts, "Settings", Object.entries(settings).filter(([, value]) => value !== null && value !== "").map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · "));
+  fact(facts, "Settings", Object.entries(settings).filter(([, value]) => value !== null && value !== "").map(([name, value]) => `${name.replaceAll("_", " ")} ${name === "seed" ? value : rounded(value)}`).join(" · "));
   fact(facts, "Content ID", release.content_id, true);
   fact(facts, "Credential", release.manifest_id, true);
   fact(facts, "Watermark", pixel && `${pixel.psnr_db} dB PSNR, SSIM ${pixel.ssim}, read back at p = ${Number(pixel.self_check_p_value).toExponential(1)}`);
@@ -268,7 +271,8 @@ function startStudio() {
     busy(true);
     for (const hiding of ["refusal", "released"]) show(find(hiding), false);
     find("make-progress").value = 0;
-    for (const item of find("steps").children) item.className = "";
+    if (find("stage").getBoundingClientRect().top > innerHeight * 0.7) find("stage").scrollIntoView();
+    for (const item of find("phases").children) item.className = "";
     try {
       const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) };
       current = await follow(await (await call(address, options)).json());
