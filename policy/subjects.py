@@ -9,6 +9,7 @@ from policy.rulebook import Rulebook
 
 _STATUS = {"l": "living", "d": "dead", "h": "historical"}
 _SCORES = {"exact": 1.0, "inside": 1.0, "joined": 0.95, "misspelled": 0.85}
+_MIN_MONONYM_CHARS = 6
 _STRONG_SHAPE_SCORE, _WEAK_SHAPE_SCORE = 0.8, 0.6
 
 
@@ -43,12 +44,12 @@ class SubjectFinder:
         ]
         if not reading.view.is_reading:
             # Turned-around text throws up short words by chance: only whole listed names count there.
-            return [self._listed(reading, each) for each in names if " " in each.key or each.how == "inside"]
+            return [self._listed(reading, each) for each in names if _is_telling(each)]
         found = [self._listed(reading, match) for match in names]
         taken = [(match.start, match.end) for match in names] + cleared
-        has_person_context = any(rule.flag == "person_context" for rule in self._rulebook.firing(reading.text))
         for shape in self._shapes.find(reading):
-            if not _overlaps((shape.start, shape.end), taken) and (shape.is_strong or has_person_context):
+            is_person = shape.is_strong or self._is_person_nearby(reading, shape)
+            if is_person and not _overlaps((shape.start, shape.end), taken):
                 found.append(self._unlisted(reading, shape))
         return found + [
             Subject("fiction", "clearing-fiction", 0.0)
@@ -76,11 +77,11 @@ class SubjectFinder:
         clearings = self._rulebook.clearings
         if self._rulebook.likeness_before.search(before):
             return Subject(base, rule, score)
-        if match.figure.role in self._rulebook.style_roles and clearings["style"].clears(before, after):
+        if match.figure.role in self._rulebook.style_roles and clearings["style"].fits(before, after):
             return Subject("style", rule, score)
-        if clearings["artwork"].clears(before, after):
+        if clearings["artwork"].fits(before, after):
             return Subject(base if self._comes_alive(reading) else "artwork", rule, score)
-        return Subject("place" if clearings["place"].clears(before, after) else base, rule, score)
+        return Subject("place" if clearings["place"].fits(before, after) else base, rule, score)
 
     def _unlisted(self, reading: Reading, shape: ShapeMatch) -> Subject:
         rule = "name-shape" if shape.is_strong else "name-shape-weak"
@@ -89,13 +90,23 @@ class SubjectFinder:
         if self._rulebook.likeness_before.search(before):
             return Subject("private", rule, score)
         for kind in ("style", "artwork", "place", "fiction"):
-            if self._rulebook.clearings[kind].clears(before, after):
+            if self._rulebook.clearings[kind].fits(before, after):
                 is_alive = kind == "artwork" and self._comes_alive(reading)
                 return Subject("private" if is_alive else kind, rule, score)
         return Subject("private", rule, score)
 
+    def _is_person_nearby(self, reading: Reading, shape: ShapeMatch) -> bool:
+        before, after = reading.before(shape.start), reading.after(shape.end - 1)
+        return self._rulebook.person_nearby.fits(before, after)
+
     def _comes_alive(self, reading: Reading) -> bool:
         return bool(self._rulebook.comes_alive.search(reading.text))
+
+
+def _is_telling(match: NameMatch) -> bool:
+    """Whether a match in turned-around text can't well be chance: a full name, or a long mononym."""
+    is_long = len(match.key) >= _MIN_MONONYM_CHARS and match.figure.mode == "." and match.how == "exact"
+    return " " in match.key or is_long or match.how == "inside"
 
 
 def _key(reading: Reading, start: int, end: int) -> str:
