@@ -93,7 +93,7 @@ CHANGES: dict[str, tuple[Callable[[RGB, float], RGB], int]] = {
 def main() -> None:
     """Run every part and print its table, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a fifth of the clips")
+    parser.add_argument("--quick", action="store_true", help="a third of the clips")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     given = parser.parse_args()
     figures = run(quick=given.quick)
@@ -121,7 +121,7 @@ def real_clips(quick: bool) -> Iterator[tuple[str, Callable[[], tuple[RGB, Fract
     """Name and loader of each real clip beside the repository."""
     shared = Path(os.environ.get("REELPROOF_SHARED", ROOT.parent / "shared")) / "clips"
     paths = sorted(path for path in shared.glob("*/*") if path.suffix in (".mp4", ".mkv", ".mov", ".webm"))
-    for path in paths[:: 5 if quick else 1]:
+    for path in paths[:: 3 if quick else 1]:
         yield path.name, lambda path=path: _reduced(path)  # type: ignore[misc]
 
 
@@ -130,7 +130,7 @@ def drawn_clips(quick: bool) -> list[tuple[str, Callable[[], tuple[RGB, Fraction
     from generator.scenes import draw_spec, render_scene
 
     rng = np.random.default_rng(5)
-    specs = [draw_spec(rng) for _ in range(DRAWN_CLIPS // (5 if quick else 1))]
+    specs = [draw_spec(rng) for _ in range(DRAWN_CLIPS // (3 if quick else 1))]
     return [
         (f"scene {i}", lambda spec=spec: (render_scene(spec).frames, Fraction(12)))  # type: ignore[misc]
         for i, spec in enumerate(specs)

@@ -13,7 +13,7 @@ from core.files import fsync_folder, write_atomically
 
 
 class BlobStore(Protocol):
-    """Keeps bytes under their SHA-256. The contract (`tests/provenance/test_provenance_blobs.py`):
+    """Keeps bytes under their SHA-256. The contract (`tests/provenance/test_provenance_repository.py`):
 
     - Durable on return of `put`; a crash before leaves nothing under the digest.
     - Idempotent: the same bytes again are the same digest and no second copy.

@@ -149,13 +149,18 @@ def _best_alignment(query: Fingerprint, reference: Fingerprint) -> tuple[float, 
         known = diagonal[diagonal >= 0]
         if len(known) < min(shortest, _MIN_SAMPLES):
             continue
-        worst = float(np.quantile(known, AGREE_SHARE))
+        worst = float(np.partition(known, rank := _rank(len(known)))[rank])
         if worst < best[0]:
             distances = np.full(len(query.hashes), -1, np.int16)
             start = ours.start + max(0, -offset)
             distances[start : start + len(diagonal)] = diagonal
             best = (worst, offset + theirs.start - ours.start, distances)
     return best
+
+
+def _rank(count: int) -> int:
+    """Where the worst of the nearest `AGREE_SHARE` of `count` samples stands when they are sorted."""
+    return int(np.ceil(AGREE_SHARE * count)) - 1
 
 
 def _distances(query: Fingerprint, reference: Fingerprint) -> NDArray[np.int16]:
