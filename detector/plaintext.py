@@ -7,15 +7,19 @@ MAX_CHARACTERS = 200
 _MAX_DEPTH, _MAX_ITEMS, _MAX_DEEP_CHARACTERS = 8, 64, 2_000
 
 
+def _is_visible(character: str) -> bool:
+    return not unicodedata.category(character).startswith("C")
+
+
 def plain(text: object, limit: int = MAX_CHARACTERS) -> str:
     """The text on one line without invisible characters, cut to `limit` characters with an ellipsis.
 
     Drops Unicode categories Cc, Cf, Cs, Co, Cn (control, format and direction marks, surrogates, unassigned).
     """
     head = str(text)[: 8 * limit]
-    spaced = " ".join(head.split())
-    seen = "".join(one for one in spaced if not unicodedata.category(one).startswith("C"))
-    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+    visible = (" " if one.isspace() else one for one in head if one.isspace() or _is_visible(one))
+    seen = " ".join("".join(visible).split())
+    return seen if len(seen) <= limit else seen[: limit - 1].rstrip() + "…"
 
 
 def plain_json(value: Any, depth: int = _MAX_DEPTH) -> Any:

@@ -2,8 +2,11 @@
 
 import os
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -11,6 +14,11 @@ import pytest
 
 from core.clip import Clip
 from core.video import write_clip
+from detector.findings import Findings, MarkReading, ReadingFault, ReleaseMatch
+from provenance.fingerprint import Similarity
+from provenance.records import CredentialState, Fingerprint, ManifestReport, Release, SoftBinding
+from watermark.extraction import Extraction, SegmentPresence
+from watermark.payload import Payload
 
 HERE = Path(__file__).parent
 
@@ -66,3 +74,93 @@ def shared_folder() -> Path:
     if not (folder / "clips").is_dir():
         pytest.skip("the real clips are not beside the repository (REELPROOF_SHARED)")
     return folder
+
+
+ALG, NOISE_ALG = "org.example.pixel.1", "org.example.noise.1"
+
+
+def credential(**changes: Any) -> ManifestReport:
+    """A whole, trusted credential that says generated, unless changed."""
+    whole = ManifestReport(
+        CredentialState.PRESENT,
+        manifest_id="urn:c2pa:one",
+        signature_valid=True,
+        binding_intact=True,
+        assertions_intact=True,
+        trust_list="c2pa",
+        trust_list_date="2026-08",
+        signer="Leaf",
+        issuer="Example Studio",
+        origin="generated",
+        claim_generator="Example 1.0",
+    )
+    return replace(whole, **changes)
+
+
+def mark(content_id: int = 7, alg: str = ALG, p_value: float = 1e-20, **changes: Any) -> MarkReading:
+    """A mark that was found."""
+    found = Extraction(alg, True, Payload(1, content_id), p_value, 12.0, 1000, 1e-9, 1)
+    return MarkReading(replace(found, **changes))
+
+
+def no_mark(alg: str = ALG) -> MarkReading:
+    """A look that found nothing."""
+    return MarkReading(Extraction(alg, False, None, 0.4, 1.0, 1000, 1e-9))
+
+
+def likeness(score: float = 0.97, *, agrees: bool | None = None, **changes: Any) -> Similarity:
+    """A comparison with a score; it agrees from 0.6 on unless said otherwise."""
+    found = Similarity(score, score >= 0.6 if agrees is None else agrees, 0.0, 1e-3, (score,) * 3)
+    return replace(found, **changes)
+
+
+def release(manifest_id: str = "urn:c2pa:kept", content_id: int = 7) -> Release:
+    """A stored release that carries the pixel mark."""
+    fingerprint = Fingerprint("org.reelproof.fp.test", np.zeros((8, 32), np.uint8), np.full(8, 90, np.uint8), 1.0)
+    binding = SoftBinding(ALG, Payload(1, content_id).to_bytes())
+    return Release(manifest_id, "0" * 64, b"store", (binding,), fingerprint, "2026-11-20T12:00:00Z")
+
+
+def match(score: float = 0.97, **changes: Any) -> ReleaseMatch:
+    """A release that the mark led to, compared with this score."""
+    kept = credential(manifest_id="urn:c2pa:kept", binding_intact=False, is_detached=True, issuer="Kept Studio")
+    found = ReleaseMatch(release(), ("pixel_watermark",), kept, likeness(score), edits=("scaled to 50 %",))
+    return replace(found, **changes)
+
+
+def foreign_stretch() -> dict[str, Any]:
+    """One stretch of a timeline that is not from the release."""
+    return {"start_s": 1.0, "end_s": 1.5, "state": "foreign", "p_value": 0.6}
+
+
+def findings(**changes: Any) -> Findings:
+    """A decodable clip in which nothing was found, unless changed."""
+    nothing = Findings(
+        file={"sha256": "a" * 64, "size_bytes": 1000, "duration_s": 2.0, "width_px": 640, "height_px": 360,
+              "fps": 24.0, "codec": "h264"},
+        pixel=no_mark(),
+        noise=MarkReading(not_examined="no generator to run backwards is set up here"),
+        fingerprint_searched=True,
+    )  # fmt: skip
+    return replace(nothing, **changes)
+
+
+@pytest.fixture(scope="session")
+def make() -> SimpleNamespace:
+    """Findings by hand: see the functions of this file."""
+    return SimpleNamespace(
+        ALG=ALG,
+        NOISE_ALG=NOISE_ALG,
+        credential=credential,
+        mark=mark,
+        no_mark=no_mark,
+        likeness=likeness,
+        release=release,
+        match=match,
+        foreign_stretch=foreign_stretch,
+        findings=findings,
+        unreadable=ReadingFault("not_a_video", "no decodable video", "Check that it plays."),
+        absent=ManifestReport(CredentialState.ABSENT),
+        broken=ManifestReport(CredentialState.BROKEN, problem="cut off"),
+        segment=SegmentPresence,
+    )

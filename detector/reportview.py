@@ -1,0 +1,208 @@
+"""What the report's templates draw: a verdict in words and coordinates, nothing of HTML."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from detector.evidence.strength import MAX_STRENGTH_LOG10
+from detector.verdict import SCHEMA, Conclusion, Evidence, Outcome, Verdict
+
+CONCLUSION_WORDS = {
+    Conclusion.VERIFIED: "Verified",
+    Conclusion.RECOVERED: "Recovered",
+    Conclusion.ALTERED: "Altered",
+    Conclusion.CONFLICT: "Contradiction",
+    Conclusion.SIGNED_UNTRUSTED: "Signed by someone unknown",
+    Conclusion.LIKELY_GENERATED: "Likely generated",
+    Conclusion.NO_EVIDENCE: "No evidence",
+    Conclusion.UNREADABLE: "Unreadable",
+}
+OUTCOME_WORDS = {
+    Outcome.PASSED: "holds",
+    Outcome.FAILED: "fails",
+    Outcome.WARNING: "open",
+    Outcome.FOUND: "found",
+    Outcome.NOT_FOUND: "nothing found",
+    Outcome.NOT_EXAMINED: "not examined",
+}
+EVIDENCE_TITLES = {
+    "manifest": "Credential",
+    "signature": "Signature",
+    "hard_binding": "Bytes",
+    "trust": "Signer",
+    "time": "Time",
+    "ingredients": "Source files",
+    "pixel_watermark": "Mark in the pictures",
+    "noise_watermark": "Mark in the noise",
+    "soft_binding": "Credential found again",
+    "fingerprint": "Likeness",
+    "tamper": "Tampering",
+    "classifier": "Classifier",
+    "disclosure_tags": "Disclosure tags",
+    "policy_log": "Policy log",
+}
+_ORIGINS = {"generated": "generated with AI", "captured": "captured with a camera", "edited": "edited footage"}
+_STATES = {
+    "marked": "our mark is there",
+    "unmarked": "our mark is missing",
+    "foreign": "not from the released clip",
+    "unclear": "can't tell",
+}
+_TIMELINE_WIDTH, _TICKS = 800, 5
+_SHOWN_CODES = 6
+_BAR_WIDTH = 96
+
+
+def view_of(verdict: Verdict) -> dict[str, Any]:
+    """Everything the templates show of a verdict, in the order of the page."""
+    return {
+        "conclusion": str(verdict.conclusion),
+        "conclusion_words": CONCLUSION_WORDS[verdict.conclusion],
+        "headline": verdict.headline,
+        "chips": _chips(verdict),
+        "explanation": verdict.explanation,
+        "timeline": _timeline(verdict.timeline),
+        "cards": [_card(one) for one in sorted(verdict.evidence, key=_quietness)],
+        "groups": [group for group in (_match(verdict), _credential(verdict), _file(verdict)) if group],
+        "limits": verdict.limits,
+        "schema": SCHEMA,
+    }
+
+
+def _chips(verdict: Verdict) -> list[tuple[str, str]]:
+    chips = []
+    if verdict.origin in _ORIGINS:
+        chips.append(("Attested as", _ORIGINS[verdict.origin]))
+    if verdict.issuer:
+        chips.append(("Signed by", verdict.issuer))
+    file = verdict.file
+    if file.get("duration_s"):
+        chips.append(("Length", f"{file['duration_s']:.1f} s"))
+    if file.get("width_px"):
+        chips.append(("Picture", f"{file['width_px']}×{file['height_px']}"))
+    return chips
+
+
+def _quietness(one: Evidence) -> int:
+    """What says something first, what was not examined last; the contract's order within each."""
+    return {Outcome.NOT_FOUND: 1, Outcome.NOT_EXAMINED: 2}.get(Outcome(one.outcome), 0)
+
+
+def _card(one: Evidence) -> dict[str, Any]:
+    outcome = Outcome(one.outcome)
+    shown = ", ".join(one.codes[:_SHOWN_CODES]) + (" …" if len(one.codes) > _SHOWN_CODES else "")
+    return {
+        "title": EVIDENCE_TITLES.get(one.source, one.source),
+        "outcome": str(outcome),
+        "words": OUTCOME_WORDS[outcome],
+        "is_quiet": outcome in (Outcome.NOT_FOUND, Outcome.NOT_EXAMINED),
+        "says": one.detail.get("says", ""),
+        "technique": one.technique,
+        "codes": shown,
+        "weight": _weight(one.strength_log10),
+    }
+
+
+def _weight(strength_log10: float) -> dict[str, Any] | None:
+    if strength_log10 <= 0:
+        return None
+    share = min(1.0, strength_log10 / MAX_STRENGTH_LOG10)
+    odds = f"10^{strength_log10:.0f} to 1" if strength_log10 >= 3 else f"{10**strength_log10:.0f} to 1"
+    limit = "at least " if strength_log10 >= MAX_STRENGTH_LOG10 else ""
+    return {"bar": round(max(4.0, _BAR_WIDTH * share), 1), "words": f"weighs {limit}{odds}"}
+
+
+def _timeline(stretches: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    listed = list(stretches)
+    end_s = max((one["end_s"] for one in listed), default=0.0)
+    if end_s <= 0:
+        return None
+    scale = _TIMELINE_WIDTH / end_s
+    states = [state for state in _STATES if any(one["state"] == state for one in listed)]
+    return {
+        "blocks": [_block(one, scale) for one in listed],
+        "ticks": [_tick(i, end_s) for i in range(_TICKS)],
+        "legend": [(state, _STATES[state]) for state in states],
+        "words": "; ".join(_summed(listed, state) for state in states),
+    }
+
+
+def _block(one: dict[str, Any], scale: float) -> dict[str, Any]:
+    width = max(1.0, (one["end_s"] - one["start_s"]) * scale - 1.5)
+    title = f"{one['start_s']:.1f}-{one['end_s']:.1f} s: {_STATES[one['state']]}"
+    return {"state": one["state"], "x": round(one["start_s"] * scale, 1), "width": round(width, 1), "title": title}
+
+
+def _tick(number: int, end_s: float) -> dict[str, Any]:
+    share = number / (_TICKS - 1)
+    anchor = "start" if number == 0 else "end" if number == _TICKS - 1 else "middle"
+    return {"x": round(share * _TIMELINE_WIDTH, 1), "label": f"{share * end_s:.1f} s", "anchor": anchor}
+
+
+def _summed(listed: list[dict[str, Any]], state: str) -> str:
+    seconds = sum(one["end_s"] - one["start_s"] for one in listed if one["state"] == state)
+    return f"{_STATES[state]} for {seconds:.1f} s"
+
+
+def _fact(name: str, value: object, *, is_code: bool = False) -> dict[str, Any] | None:
+    return None if value in (None, "", []) else {"name": name, "value": str(value), "is_code": is_code}
+
+
+def _group(title: str, facts: Iterable[dict[str, Any] | None], note: str = "") -> dict[str, Any] | None:
+    kept = [fact for fact in facts if fact is not None]
+    return {"title": title, "note": note, "facts": kept} if kept else None
+
+
+def _match(verdict: Verdict) -> dict[str, Any] | None:
+    match = verdict.match
+    if match is None:
+        return None
+    kept = match.get("credential") or {}
+    agreement = {"agrees": "they agree", "differs": "they differ", "unclear": "can't be compared"}
+    return _group(
+        "The released clip it was compared with",
+        (
+            _fact("Pictures", agreement.get(str(match.get("comparison")))),
+            _fact("Done to it since", ", ".join(match.get("edits") or ())),
+            _fact("Signed by", kept.get("issuer")),
+            _fact("Attested as", _ORIGINS.get(str(kept.get("origin")))),
+            _fact("Released", match.get("released_at")),
+            _fact("Credential ID", match.get("manifest_id"), is_code=True),
+        ),
+    )
+
+
+def _credential(verdict: Verdict) -> dict[str, Any] | None:
+    manifest = verdict.manifest
+    if manifest is None:
+        return None
+    listed = manifest.get("trust_list") or manifest.get("lapsed_trust_list")
+    dated = f", published {manifest['trust_list_date']}" if manifest.get("trust_list_date") else ""
+    return _group(
+        "The credential in the file",
+        (
+            _fact("State", manifest.get("problem") or manifest.get("state")),
+            _fact("Name in the certificate", manifest.get("issuer") or manifest.get("signer")),
+            _fact("Trust list", f"{listed}{dated}" if listed else "none of ours"),
+            _fact("Says of itself", _ORIGINS.get(str(manifest.get("origin")), "nothing about its origin")),
+            _fact("Written by", manifest.get("claim_generator")),
+            _fact("Signed", manifest.get("signed_at")),
+            _fact("Time-stamped", "yes, by a trusted service" if manifest.get("time_stamped") else "no"),
+            _fact("Credential ID", manifest.get("manifest_id"), is_code=True),
+        ),
+    )
+
+
+def _file(verdict: Verdict) -> dict[str, Any] | None:
+    file = verdict.file
+    fps = file.get("fps")
+    return _group(
+        "The file",
+        (
+            _fact("SHA-256", file.get("sha256"), is_code=True),
+            _fact("Size", f"{file['size_bytes']:,} bytes" if file.get("size_bytes") is not None else None),
+            _fact("Length", f"{file['duration_s']:.2f} s" if file.get("duration_s") else None),
+            _fact("Picture", f"{file['width_px']}×{file['height_px']}" if file.get("width_px") else None),
+            _fact("Frames a second", f"{fps:g}" if fps else None),
+            _fact("Codec", file.get("codec")),
+        ),
+    )

@@ -1,0 +1,157 @@
+"""Single findings: what each says, weighs and shows."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.clip import Clip
+from detector.alignment import is_cut_out, laid_back
+from detector.edits import edits_of
+from detector.evidence import evidence_of
+from detector.evidence.context import aigc_label
+from detector.evidence.strength import MAX_STRENGTH_LOG10, from_false_match_rate, from_p_value
+from detector.plaintext import plain, plain_json
+from detector.timeline import regions_of, timeline_of
+from watermark.extraction import Geometry
+
+SOURCES = [
+    "manifest", "signature", "hard_binding", "trust", "time", "ingredients", "pixel_watermark", "noise_watermark",
+    "soft_binding", "fingerprint", "tamper", "classifier", "disclosure_tags", "policy_log",
+]  # fmt: skip
+RELEASED = {"width_px": 1280, "height_px": 720, "duration_s": 10.0}
+
+
+def test_every_source_speaks_once_in_order(make: SimpleNamespace) -> None:
+    """All fourteen sources of the contract stand in every verdict, each with a technique and a sentence."""
+    for found in (
+        make.findings(),
+        make.findings(manifest=make.credential(), pixel=make.mark(), marked=make.match()),
+    ):
+        evidence = evidence_of(found)
+        assert [one.source for one in evidence] == SOURCES
+        assert all(one.technique and one.detail["says"] for one in evidence)
+
+
+@given(p=st.floats(0, 1), q=st.floats(0, 1))
+def test_strength_falls_with_the_p_value(p: float, q: float) -> None:
+    """A smaller p-value never weighs less, nothing weighs less than nothing, and no weight passes the cap."""
+    small, large = sorted((p, q))
+    assert 0 <= from_p_value(large) <= from_p_value(small) <= MAX_STRENGTH_LOG10
+
+
+def test_strength_is_below_the_naive_ratio() -> None:
+    """The bound stays below 1/p, and says nothing from 1/e on (Sellke, Bayarri and Berger, table 1)."""
+    assert from_p_value(1e-6) < 6
+    assert from_p_value(0.05) == pytest.approx(math.log10(2.456), abs=1e-3)
+    assert from_p_value(0.5) == 0
+    assert from_false_match_rate(1e-3) == pytest.approx(3)
+
+
+def test_silence_weighs_nothing(make: SimpleNamespace) -> None:
+    """A clip in which nothing was found has no evidence with weight, for or against."""
+    assert all(one.strength_log10 == 0 for one in evidence_of(make.findings()))
+
+
+def test_a_tag_weighs_at_most_three_to_one(make: SimpleNamespace) -> None:
+    """Anybody can write a tag, so it hardly counts."""
+    found = make.findings(tags={"AIGC": '{"Label":"1","ContentProducer":"Somebody"}'})
+    tag = next(one for one in evidence_of(found) if one.source == "disclosure_tags")
+    assert tag.outcome == "found"
+    assert 10**tag.strength_log10 == pytest.approx(3)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"x"', "[" * 100_000, "{}" * 5])
+def test_a_garbled_tag_is_no_tag(text: str) -> None:
+    """Whatever stands in the AIGC tag, reading it gives fields or nothing."""
+    assert aigc_label({"AIGC": text}) is None
+
+
+@given(st.text(max_size=3000))
+def test_plain_text_is_one_short_visible_line(text: str) -> None:
+    """No control, direction or line characters survive, the length is bounded, and once is enough."""
+    shown = plain(text)
+    assert len(shown) <= 200
+    assert all(one.isprintable() or one == " " for one in shown)
+    assert plain(shown) == shown
+
+
+def test_direction_marks_are_dropped() -> None:
+    """A name can't turn the text around it (Trojan Source)."""
+    assert plain("Go\u202eelgo\u2066o\u200b LLC\x00\n") == "Goelgoo LLC"
+
+
+def test_deep_and_wide_values_are_cut() -> None:
+    """A manifest's own JSON is bounded in depth, width and length before it is shown."""
+    deep: object = "x" * 10_000
+    for _ in range(50):
+        deep = {"a": deep, "list": list(range(1000))}
+    cut = plain_json(deep)
+    assert len(cut["list"]) == 64
+    assert len(str(cut)) < 100_000
+
+
+def test_edits_name_scale_crop_and_trim(make: SimpleNamespace) -> None:
+    """Half size, a crop, a mirror and a trim are each named with their figures."""
+    half = {"width_px": 640, "height_px": 360, "duration_s": 10.0}
+    assert any("scaled to 50 %" in one for one in edits_of(half, RELEASED, Geometry(2.0, 2.0), make.likeness()))
+    cut = {"width_px": 640, "height_px": 720, "duration_s": 10.0}
+    cropped = edits_of(cut, RELEASED, Geometry(shift_x_px=100), make.likeness())
+    assert any("cropped to about 50 %" in one for one in cropped)
+    assert not any("scaled" in one for one in cropped)
+    assert "mirrored left to right" in edits_of(half, RELEASED, Geometry(2, 2, flipped=True), make.likeness())
+    short = {"width_px": 1280, "height_px": 720, "duration_s": 4.0}
+    trimmed = edits_of(short, RELEASED, Geometry(), make.likeness(offset_s=3.0))
+    assert "trimmed: 3.0-7.0 s of 10.0 s" in trimmed
+
+
+def test_a_plain_copy_is_only_reencoded(make: SimpleNamespace) -> None:
+    """Where sizes, times and geometry agree, nothing is claimed but the new file."""
+    same = {"width_px": 1280, "height_px": 720, "duration_s": 10.04}
+    assert edits_of(same, RELEASED, Geometry(), make.likeness()) == ("re-encoded or put into another file",)
+
+
+def test_a_crop_is_laid_back_where_it_was() -> None:
+    """A cut-out picture returns to its place on the canvas of the whole."""
+    rng = np.random.default_rng(3)
+    whole = np.repeat(np.repeat(rng.integers(0, 255, (1, 8, 8, 3), dtype=np.uint8), 64, 1), 64, 2)
+    cut = Clip.from_array(np.ascontiguousarray(whole[:, 128:384, 64:320]), 1)
+    geometry = Geometry(shift_x_px=64, shift_y_px=128)
+    assert is_cut_out(cut, geometry, (512, 512))
+    placed = laid_back(cut, geometry, (512, 512)).to_array()[0]
+    expected = whole[0, ::2, ::2]
+    difference = np.abs(placed[70:186, 38:154].astype(int) - expected[70:186, 38:154])
+    assert np.median(difference) == 0
+    assert not is_cut_out(Clip.from_array(whole, 1), Geometry(), (512, 512))
+
+
+def test_a_timeline_calls_foreign_only_what_mark_and_pictures_deny(make: SimpleNamespace) -> None:
+    """A stretch is foreign where the mark is missing amid a strong one and the pictures differ too."""
+
+    def segment(second: int, z: float, p: float) -> object:
+        return make.segment(float(second), second + 1.0, z, p)
+
+    segments = (segment(0, 20, 1e-60), segment(1, 0.3, 0.4), segment(2, 18, 1e-50), segment(3, 1.9, 0.03))
+    extraction = make.mark(segments=segments).extraction
+    alike = make.likeness(per_second=(0.9, 0.9, 0.9, 0.9))
+    differs = make.likeness(per_second=(0.9, 0.02, 0.02, 0.9))
+    assert [one["state"] for one in timeline_of(extraction, alike)] == ["marked", "unmarked", "marked", "unclear"]
+    foreign = make.likeness(per_second=(0.9, 0.02, 0.02, 0.9))
+    assert [one["state"] for one in timeline_of(extraction, differs)][1] == "foreign"
+    weak = make.mark(segments=tuple(segment(i, 2.0, 0.2) for i in range(4))).extraction
+    assert {one["state"] for one in timeline_of(weak, foreign)} == {"unclear"}
+    assert timeline_of(make.no_mark().extraction, alike) == ()
+
+
+def test_regions_carry_the_map(make: SimpleNamespace) -> None:
+    """The map of the mark over the picture comes through as plain numbers."""
+    grid = np.arange(6, dtype=np.float32).reshape(2, 3)
+    extraction = make.mark(segments=(make.segment(0.0, 0.5, 9.0, 1e-9, grid),)).extraction
+    regions = regions_of(extraction)
+    assert regions is not None
+    assert (regions["rows"], regions["columns"]) == (2, 3)
+    assert regions["segments"][0]["z"] == grid.tolist()
+    assert regions_of(make.mark().extraction) is None
