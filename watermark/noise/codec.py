@@ -4,7 +4,7 @@ With a random key the signs are fair and independent, and the magnitudes are tho
 sign and magnitude are independent, so the latents are exactly N(0, 1): no test without the key can tell.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -27,6 +27,9 @@ SHIFTS = tuple(product((0, -1, 1), (0, -1, 1, -2, 2), (0, -1, 1, -2, 2)))
 _CLIP_SIGMA = 3.0
 
 Latents = NDArray[np.float32]
+Plane = NDArray[np.float32]
+
+_SHIFTS_TOGETHER = 15
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class NoiseWatermark:
             ValueError: another shape, fewer than 2048 elements, or values that are not finite.
         """
         values = _standardised(latents)
-        best, looks = self._search(values, keys)
+        best, looks = _search(values, keys)
         p_value = p_of(best.z, looks)
         payload, short_id = None, None
         if p_value <= FALSE_POSITIVE_RATE:
@@ -95,7 +98,7 @@ class NoiseWatermark:
         size = code_size(values.shape)
         coded = encode(_id_bits_of(payload, size.payload), size)
         signs = element_signs(layout_of(key, stream_of(payload, key), values.shape), coded)
-        z = max(_score(shifted.ravel(), signs) for _, shifted in _shifts(values))
+        z = max(_score(_moved(values, shift).ravel(), signs) for shift in SHIFTS)
         p_value = p_of(z, len(SHIFTS))
         found = p_value <= FALSE_POSITIVE_RATE
         return Extraction(
@@ -109,24 +112,29 @@ class NoiseWatermark:
             payload.key_id if found else None,
         )
 
-    def _search(self, values: NDArray[np.float64], keys: Mapping[int, bytes]) -> tuple[_Sighting, int]:
-        best = _Sighting(0.0, -1, 0, (0, 0, 0))
-        shifted = [(shift, moved.ravel()) for shift, moved in _shifts(values)]
-        for (key_id, key), stream in product(keys.items(), range(STREAMS)):
-            layout = layout_of(key, stream, values.shape)
-            signs = layout.signs[layout.pilots]
-            for shift, moved in shifted:
-                z = _score(moved[layout.pilots], signs)
-                if z > best.z:
-                    best = _Sighting(z, key_id, stream, shift)
-        return best, max(1, len(keys)) * STREAMS * len(SHIFTS)
+
+def _search(values: Plane, keys: Mapping[int, bytes]) -> tuple[_Sighting, int]:
+    """The strongest pilot over keys, streams and shifts, and how many looks that was."""
+    names = list(product(keys, range(STREAMS)))
+    best = _Sighting(0.0, -1, 0, (0, 0, 0))
+    for first in range(0, len(SHIFTS), _SHIFTS_TOGETHER):
+        shifts = SHIFTS[first : first + _SHIFTS_TOGETHER]
+        moved = np.stack([_moved(values, shift).ravel() for shift in shifts], axis=1)
+        for key_id, stream in names:
+            pilots = layout_of(keys[key_id], stream, values.shape).pilot_signs.astype(np.float32)
+            variance = np.abs(pilots) @ moved**2
+            scores = pilots @ moved / np.sqrt(np.maximum(variance, 1e-12))
+            at = int(np.argmax(scores))
+            if scores[at] > best.z:
+                best = _Sighting(float(scores[at]), key_id, stream, shifts[at])
+    return best, max(1, len(names)) * len(SHIFTS)
 
 
 def single_look_z(latents: Latents, key: bytes, stream: int = 0) -> float:
     """The pilot's score at no shift under one key and stream: N(0, 1) under keys that did not mark the latents."""
     values = _standardised(latents)
     layout = layout_of(key, stream, values.shape)
-    return _score(values.ravel()[layout.pilots], layout.signs[layout.pilots])
+    return _score(values.ravel()[layout.is_pilot], layout.signs[layout.is_pilot])
 
 
 def _id_bits_of(payload: Payload, count: int) -> NDArray[np.uint8]:
@@ -135,38 +143,36 @@ def _id_bits_of(payload: Payload, count: int) -> NDArray[np.uint8]:
     return np.array([(payload.short_id >> (31 - i)) & 1 for i in range(32)], np.uint8)
 
 
-def _standardised(latents: Latents) -> NDArray[np.float64]:
+def _standardised(latents: Latents) -> Plane:
     """Zero mean and unit variance per channel, clipped at 3: inversion shifts and scales channels as it likes."""
-    values = np.asarray(latents, np.float64)
+    values = np.asarray(latents, np.float32)
     checked(values.shape)
     if not np.isfinite(values).all():
         raise ValueError("latents hold values that are not finite")
     axes = (0, 2, 3, 4)
     centred = values - values.mean(axes, keepdims=True)
     deviation = centred.std(axes, keepdims=True)
-    return np.clip(centred / np.where(deviation > 0.0, deviation, 1.0), -_CLIP_SIGMA, _CLIP_SIGMA)
+    return np.clip(centred / np.where(deviation > 0.0, deviation, np.float32(1)), -_CLIP_SIGMA, _CLIP_SIGMA)
 
 
-def _shifts(values: NDArray[np.float64]) -> Iterator[tuple[tuple[int, int, int], NDArray[np.float64]]]:
-    """The latents moved by each of `SHIFTS`; what moves in from outside is 0 and counts for nothing."""
-    for shift in SHIFTS:
-        moved = np.zeros_like(values)
-        into = tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(shift, values.shape[2:], strict=True))
-        source = tuple(slice(max(0, -s), n + min(0, -s)) for s, n in zip(shift, values.shape[2:], strict=True))
-        moved[(slice(None), slice(None), *into)] = values[(slice(None), slice(None), *source)]
-        yield shift, moved
+def _moved(values: Plane, shift: tuple[int, int, int]) -> Plane:
+    """The latents moved by a shift; what moves in from outside is 0 and counts for nothing."""
+    moved = np.zeros_like(values)
+    into = tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(shift, values.shape[2:], strict=True))
+    source = tuple(slice(max(0, -s), n + min(0, -s)) for s, n in zip(shift, values.shape[2:], strict=True))
+    moved[(slice(None), slice(None), *into)] = values[(slice(None), slice(None), *source)]
+    return moved
 
 
-def _score(values: NDArray[np.float64], signs: NDArray[np.int8]) -> float:
-    norm = float(np.sqrt(np.sum(values**2)))
-    return float(np.dot(values, signs)) / norm if norm > 0.0 else 0.0
+def _score(values: Plane, signs: NDArray[np.int8]) -> float:
+    norm = float(np.linalg.norm(values))
+    return float(np.dot(values, signs.astype(np.float32))) / norm if norm > 0.0 else 0.0
 
 
-def _identity(values: NDArray[np.float64], sighting: _Sighting, key: bytes) -> tuple[Payload | None, int | None]:
+def _identity(values: Plane, sighting: _Sighting, key: bytes) -> tuple[Payload | None, int | None]:
     """The decoded payload or short ID at a sighting; a payload must name this layout and key."""
     layout, size = layout_of(key, sighting.stream, values.shape), code_size(values.shape)
-    moved = dict(_shifts(values))[sighting.shift].ravel()
-    soft = moved[layout.carriers] * layout.signs[layout.carriers]
+    soft = (_moved(values, sighting.shift).ravel() * layout.signs)[~layout.is_pilot]
     for bits in decode(np.bincount(layout.places, weights=soft, minlength=size.coded), size):
         number = int("".join(map(str, bits)), 2)
         if size.payload != PAYLOAD_64.payload:

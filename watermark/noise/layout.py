@@ -1,23 +1,19 @@
 """How the noise mark is laid over a latent tensor: which element is a pilot, which carries which coded bit, and its sign."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watermark.code import PAYLOAD_64, SHORT_32, CodeSize
-from watermark.keystream import key_bytes, key_signs, key_words
+from watermark.keystream import key_bits, key_bytes, key_signs
 from watermark.payload import Payload
 
 ALG = "reelproof.noise.signs.polar.streams64.1"
 
 STREAMS = 64
 """Keystreams a key rotates through: two clips of one key share their signs with probability 1/64 (design note 0001)."""
-
-PILOT_SHARE = 4
-"""One element in four is pilot: it stands clear wherever the rest still decodes."""
 
 ELEMENTS_MIN = 2048
 """Below this, no sign agreement that inversion gives would let the shortest ID through."""
@@ -32,13 +28,17 @@ Shape = tuple[int, ...]
 class StreamLayout:
     """One keystream over a flattened latent tensor of N elements.
 
-    `signs` int8 (N,); `pilots` indices of pilot elements; `carriers` the other indices; `places` the coded bit of each carrier.
+    `signs` int8 (N,); `is_pilot` bool (N,), true for about one in four; `places` the coded bit of each other element.
     """
 
     signs: NDArray[np.int8]
-    pilots: NDArray[np.intp]
-    carriers: NDArray[np.intp]
+    is_pilot: NDArray[np.bool_]
     places: NDArray[np.intp]
+
+    @property
+    def pilot_signs(self) -> NDArray[np.int8]:
+        """The signs of pilots, and 0 everywhere else, int8 (N,)."""
+        return self.signs * self.is_pilot
 
 
 def code_size(shape: Shape) -> CodeSize:
@@ -62,19 +62,18 @@ def stream_of(payload: Payload, key: bytes) -> int:
     return key_bytes(key, f"noise/1/stream-of/{payload.to_bytes().hex()}", 1)[0] % STREAMS
 
 
-@lru_cache(maxsize=2 * STREAMS)
 def layout_of(key: bytes, stream: int, shape: Shape) -> StreamLayout:
     """The layout of one keystream over one shape; the shape is part of the derivation."""
     count = prod(shape)
     name = f"noise/1/{stream}/" + "x".join(map(str, shape))
-    order = np.argsort(key_words(key, f"{name}/order", count), kind="stable")
-    pilots, carriers = np.split(order, [count // PILOT_SHARE])
-    places = np.arange(carriers.size) % code_size(shape).coded
-    return StreamLayout(key_signs(key, f"{name}/signs", count), pilots, carriers, places)
+    pair = key_bits(key, f"{name}/pilots", 2 * count).reshape(-1, 2)
+    is_pilot = ~pair.any(axis=1)
+    places = np.arange(count - int(is_pilot.sum())) % code_size(shape).coded
+    return StreamLayout(key_signs(key, f"{name}/signs", count), is_pilot, places)
 
 
 def element_signs(layout: StreamLayout, coded: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """The sign of every element, int8 (N,): keystream on pilots, keystream times coded bit on carriers."""
+    """The sign of every element, int8 (N,): keystream on pilots, keystream times coded bit elsewhere."""
     signs = layout.signs.copy()
-    signs[layout.carriers] *= (1 - 2 * coded[layout.places].astype(np.int8)).astype(np.int8)
+    signs[~layout.is_pilot] *= (1 - 2 * coded[layout.places].astype(np.int8)).astype(np.int8)
     return signs
