@@ -82,7 +82,9 @@ def _read(mime: str | None, file: BinaryIO, store: bytes, trust: TrustStore, now
         if content.get("active_manifest") != claim.manifest_id:
             raise StoreFault("the library and our own reading disagree on which manifest is active")
         return _report(content, claim, trust, now, is_detached)
-    except (c2pa.C2paError, ValueError, TypeError, KeyError, AttributeError, MemoryError, RecursionError) as error:
+    except Exception as error:
+        # Three parsers (C2PA, CBOR, X.509) meet bytes that may be made to break them, and each has errors of its own
+        # that share no base: a version byte of a certificate raises one that is no ValueError. All mean the same.
         return ManifestReport(CredentialState.BROKEN, problem=_shortened(error), is_detached=is_detached)
 
 
