@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from provenance.fingerprint import Similarity
-from provenance.records import CredentialState, ManifestReport, Release
+from provenance.records import CredentialState, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction
 
 
@@ -29,14 +29,37 @@ class MarkReading:
 
     @property
     def found(self) -> bool:
-        """Whether a mark stands in the clip under one of our keys, with its payload."""
-        return self.extraction is not None and self.extraction.found and self.extraction.payload is not None
+        """Whether a mark stands in the clip under one of our keys, with an ID that can be looked up."""
+        return self.extraction is not None and self.extraction.found and self.content_hex is not None
 
     @property
     def content_hex(self) -> str | None:
-        """The content ID that the mark says, 14 hex digits."""
-        payload = self.extraction.payload if self.extraction is not None and self.found else None
-        return payload.content_hex if payload is not None else None
+        """The content ID that the mark says: 14 hex digits, or the first 8 of them from a mark with little room."""
+        extraction = self.extraction
+        if extraction is None or not extraction.found:
+            return None
+        if extraction.payload is not None:
+            return extraction.payload.content_hex
+        return f"{extraction.short_id:08x}" if extraction.short_id is not None else None
+
+    @property
+    def binding(self) -> SoftBinding | None:
+        """The mark as a credential names it: its algorithm and value."""
+        extraction = self.extraction
+        if extraction is None or not extraction.found:
+            return None
+        if extraction.payload is not None:
+            return SoftBinding(extraction.alg, extraction.payload.to_bytes())
+        if extraction.short_id is not None:
+            return SoftBinding(extraction.alg, extraction.short_id.to_bytes(4, "big"))
+        return None
+
+    def contradicts(self, other: "MarkReading") -> bool:
+        """Whether both marks were found and name different clips."""
+        ours, theirs = self.content_hex, other.content_hex
+        if ours is None or theirs is None:
+            return False
+        return not (ours.startswith(theirs) or theirs.startswith(ours))
 
 
 class Comparison(StrEnum):

@@ -13,7 +13,7 @@ from detector.pictures import Pictures
 from detector.ports import ReleaseLookup
 from detector.sandbox.credential import read_store_sandboxed
 from provenance.fingerprint import Similarity, fingerprint_clip, similarity
-from provenance.records import Fingerprint, ManifestReport, Release, SoftBinding
+from provenance.records import Fingerprint, ManifestReport, Release
 from provenance.trust import TrustStore
 from watermark.extraction import Geometry
 
@@ -33,9 +33,8 @@ class Recovery:
         readings = dict(zip(_MARK_SOURCES, (pictures.pixel, noise), strict=True))
         found: dict[str, tuple[Release, list[str]]] = {}
         for source, reading in readings.items():
-            for binding in _binding_of(reading):
-                for release in self.repository.find_by_binding(binding):
-                    found.setdefault(release.manifest_id, (release, []))[1].append(source)
+            for release in self.repository.find_by_binding(reading.binding) if reading.binding else ():
+                found.setdefault(release.manifest_id, (release, []))[1].append(source)
         matches = (
             self._compared(release, tuple(by), pictures, readings) for release, by in list(found.values())[:8]
         )
@@ -72,12 +71,6 @@ class Recovery:
         return replace(match, edits=edits_of(pictures.file, released, geometry, alike))
 
 
-def _binding_of(reading: MarkReading) -> Iterator[SoftBinding]:
-    extraction = reading.extraction
-    if reading.found and extraction is not None and extraction.payload is not None:
-        yield SoftBinding(extraction.alg, extraction.payload.to_bytes())
-
-
 def _first_agreeing(matches: Iterator[ReleaseMatch]) -> ReleaseMatch | None:
     first: ReleaseMatch | None = None
     for match in matches:
@@ -108,10 +101,10 @@ def _differing(release: Release, credential: ManifestReport, readings: dict[str,
     bindings = credential.bindings or release.bindings
     differing = []
     for reading in readings.values():
-        for found in _binding_of(reading):
-            values = {one.value for one in bindings if one.alg == found.alg}
-            if values and found.value not in values:
-                differing.append(found.alg)
+        if reading.binding is not None:
+            values = {one.value for one in bindings if one.alg == reading.binding.alg}
+            if values and reading.binding.value not in values:
+                differing.append(reading.binding.alg)
     fingerprint = sha256_hex(release.fingerprint.to_bytes())
     signed = {sha256_hex(one.value) for one in bindings if one.alg == release.fingerprint.alg}
     if signed and fingerprint not in signed:

@@ -21,6 +21,7 @@ from core.progress import Progress, silent
 from detector.findings import Findings, MarkReading, ReadingFault
 from detector.fusion import fuse
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
+from detector.plaintext import plain
 from detector.ports import LatentInverter, NoiseReader, PixelReader, PolicyChecker, ReleaseLookup
 from detector.recovery import Recovery
 from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed
@@ -128,8 +129,12 @@ class Detector:
             return MarkReading(not_examined="the pixel mark already names the clip")
         if self.invert_noise == "fallback" and report.is_intact and report.trust_list is not None:
             return MarkReading(not_examined="a trusted credential already settles it")
-        latents = self.inverter.invert(pictures.clip.clip, lambda share: progress(0.7 + 0.2 * share))
-        return MarkReading(self.noise.extract(latents, self.watermark_keys))
+        try:
+            latents = self.inverter.invert(pictures.clip.clip, lambda share: progress(0.7 + 0.2 * share))
+            return MarkReading(self.noise.extract(latents, self.watermark_keys))
+        except ValueError as error:
+            # A clip too short or too small for the model has no latents that could carry a mark.
+            return MarkReading(not_examined=f"the generator can't be run backwards on this clip: {plain(error)}")
 
     def _recovered(self, pictures: Pictures, noise: MarkReading, report: ManifestReport) -> Findings:
         recovery = Recovery(self.repository, self.trust, self.clock.now())

@@ -62,7 +62,7 @@ def signals_of(findings: Findings) -> Signals:
         lapsed=report.trust_list is None and report.lapsed_trust_list is not None,
         origin=report.origin if present and report.signature_valid else "unknown",
         mark_found=findings.pixel.found or findings.noise.found,
-        marks_contradict=_contradict(findings),
+        marks_contradict=findings.pixel.contradicts(findings.noise),
         credential_names_mark=names,
         credential_names_other_mark=names_other,
         mark_has_record=marked is not None,
@@ -81,21 +81,14 @@ def _comparison(match: ReleaseMatch | None, report: ManifestReport) -> Compariso
     return Comparison.AGREES if is_itself else match.comparison
 
 
-def _contradict(findings: Findings) -> bool:
-    pixel, noise = findings.pixel.content_hex, findings.noise.content_hex
-    return pixel is not None and noise is not None and pixel != noise
-
-
 def _named_marks(findings: Findings) -> tuple[bool, bool]:
     """Whether the file's own credential names the mark that was found, and whether it names another instead."""
     named = other = False
     for reading in (findings.pixel, findings.noise):
-        extraction = reading.extraction
-        if extraction is None or extraction.payload is None or not reading.found:
+        binding = reading.binding
+        if binding is None:
             continue
-        values = {one.value for one in findings.manifest.bindings if one.alg == extraction.alg}
-        if extraction.payload.to_bytes() in values:
-            named = True
-        elif values:
-            other = True
+        values = {one.value for one in findings.manifest.bindings if one.alg == binding.alg}
+        named = named or binding.value in values
+        other = other or (bool(values) and binding.value not in values)
     return named, other

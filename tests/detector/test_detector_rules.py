@@ -52,6 +52,12 @@ CASES: list[tuple[str, Case]] = [
         "two_marks",
         lambda m: m.findings(manifest=m.credential(), pixel=m.mark(7), noise=m.mark(8, m.NOISE_ALG)),
     ),
+    (
+        "two_marks",
+        lambda m: m.findings(
+            pixel=m.mark(7), noise=m.mark(7, m.NOISE_ALG, payload=None, short_id=0xDEADBEEF), marked=m.match()
+        ),
+    ),
     ("camera_with_mark", lambda m: m.findings(manifest=m.credential(origin="captured"), pixel=m.mark())),
     (
         "camera_with_mark",
@@ -109,6 +115,13 @@ CASES: list[tuple[str, Case]] = [
     ),
     ("recovered", lambda m: m.findings(pixel=m.mark(), marked=m.match())),
     ("recovered", lambda m: m.findings(noise=m.mark(7, m.NOISE_ALG), marked=m.match())),
+    (
+        "recovered",
+        # A mark with little room carries the first 32 bits of the same ID: they agree.
+        lambda m: m.findings(
+            pixel=m.mark(7), noise=m.mark(7, m.NOISE_ALG, payload=None, short_id=7 >> 24), marked=m.match()
+        ),
+    ),
     ("recovered", lambda m: m.findings(alike=m.match(found_by=("fingerprint",)))),
     ("recovered", lambda m: m.findings(manifest=m.broken, pixel=m.mark(), marked=m.match())),
     (
