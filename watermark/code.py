@@ -1,9 +1,9 @@
 """64 payload bits as a polar code with a CRC, read by list decoding from soft values.
 
-Polar code (Arikan, arXiv:0807.3917) of 512 coded bits over 64 payload + 16 CRC bits, decoded by CRC-aided successive
-cancellation lists (Tal and Vardy, arXiv:1206.0050) in the log-likelihood form of arXiv:1401.3753. The information
-places are the most reliable by polarisation weight, sum of bit_j 2^(j/4): a closed form, so every machine
-agrees on them. Coded bits repeat over as many carriers as there are; soft values add up.
+Polar code (Arikan, arXiv:0807.3917) of 512 coded bits over 64 payload + 16 CRC bits, decoded by CRC-aided
+successive cancellation lists (Tal and Vardy, arXiv:1206.0050) in the log-likelihood form of arXiv:1401.3753.
+The information places are the most reliable by polarisation weight, sum of bit_j 2^(j/4): a closed form, so
+every machine agrees on them. Coded bits repeat over as many carriers as there are; soft values add up.
 """
 
 from dataclasses import dataclass
@@ -84,8 +84,8 @@ def encode(payload: Bits, size: CodeSize = PAYLOAD_64) -> Bits:
 def decode(soft: Soft, size: CodeSize = PAYLOAD_64, list_size: int = LIST_SIZE) -> list[Bits]:
     """Payloads whose CRC holds, likeliest first (usually none or one), each uint8 (size.payload,).
 
-    `soft` (size.coded,) is positive for a bit 0; its scale hardly matters. Each of the `list_size` candidates is one
-    look at a 16-bit check: on noise, some CRC holds with probability of about list_size / 2^16.
+    `soft` (size.coded,) is positive for a bit 0; its scale hardly matters. Each of the `list_size` candidates
+    is one look at a 16-bit check: on noise, some CRC holds with probability of about list_size / 2^16.
 
     Raises:
         ValueError: `soft` has another shape or is not finite.
@@ -138,7 +138,9 @@ class _ListDecoder:
         if not self._is_information[place]:
             self._penalty = self._penalty + np.logaddexp(0.0, -soft)
             return np.zeros((len(soft), 1), np.uint8), rows
-        penalty = np.concatenate([self._penalty + np.logaddexp(0.0, -soft), self._penalty + np.logaddexp(0.0, soft)])
+        penalty = np.concatenate(
+            [self._penalty + np.logaddexp(0.0, -soft), self._penalty + np.logaddexp(0.0, soft)]
+        )
         bit = np.repeat(np.array([0, 1], np.uint8), len(soft))
         kept = np.sort(np.argsort(penalty, kind="stable")[: self._list_size])
         came = np.concatenate([rows, rows])[kept]

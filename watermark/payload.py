@@ -41,7 +41,8 @@ class Payload:
 
     @property
     def short_id(self) -> int:
-        """The first 32 bits of the content ID, what a mark with little room carries: the first 8 digits of `content_hex`."""
+        """The first 32 bits of the content ID, what a mark with little room carries: the first 8 digits of
+        `content_hex`."""
         return self.content_id >> (_CONTENT_ID_BITS - 32)
 
     def to_int(self) -> int:

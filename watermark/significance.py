@@ -16,7 +16,8 @@ def tail(z: float) -> float:
 
 
 def p_of(z: float, looks: int) -> float:
-    """min(1, looks Q(z)): the chance that the best of `looks` statistics reaches z (Bonferroni, no independence assumed)."""
+    """min(1, looks Q(z)): the chance that the best of `looks` statistics reaches z (Bonferroni, no independence
+    assumed)."""
     return min(1.0, looks * tail(z))
 
 

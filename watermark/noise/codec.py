@@ -1,7 +1,8 @@
 """The noise mark's calls: initial latents that carry an ID, and the reading of latents that a model inverted.
 
-With a random key the signs are fair and independent, and the magnitudes are those of fresh normal draws; a normal value's
-sign and magnitude are independent, so the latents are exactly N(0, 1): no test without the key can tell.
+With a random key the signs are fair and independent, and the magnitudes are those of fresh normal draws; a
+normal value's sign and magnitude are independent, so the latents are exactly N(0, 1): no test without the key
+can tell.
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,8 @@ class NoiseWatermark:
     alg: str = ALG
 
     def initial_latents(self, shape: Shape, payload: Payload, key: bytes, rng: np.random.Generator) -> Latents:
-        """Latents (1, C, F, H, W), float32, N(0, 1), whose signs carry the payload (or its short ID, see `id_bits`).
+        """Latents (1, C, F, H, W), float32, N(0, 1), whose signs carry the payload (or its short ID, see
+        `id_bits`).
 
         Deterministic in its arguments; magnitudes come from `rng`, signs from key and payload.
 
@@ -69,10 +71,12 @@ class NoiseWatermark:
         return code_size(checked(shape)).payload
 
     def extract(self, latents: Latents, keys: Mapping[int, bytes]) -> Extraction:
-        """What inverted latents (1, C, F, H, W) carry under these keys. Weights each sign by its inverted magnitude.
+        """What inverted latents (1, C, F, H, W) carry under these keys. Weights each sign by its inverted
+        magnitude.
 
-        `payload` is set where the shape carries all 64 bits; else `short_id` is, and `payload` stays None. `found` needs the
-        pilot's p-value below 1e-6 *and* the CRC. `geometry` holds no latent shift: shifts are of the model's own grid.
+        `payload` is set where the shape carries all 64 bits; else `short_id` is, and `payload` stays None.
+        `found` needs the pilot's p-value below 1e-6 *and* the CRC. `geometry` holds no latent shift: shifts are
+        of the model's own grid.
 
         Raises:
             ValueError: another shape, fewer than 2048 elements, or values that are not finite.
@@ -86,7 +90,16 @@ class NoiseWatermark:
         found = payload is not None or short_id is not None
         key_id = best.key_id if p_value <= FALSE_POSITIVE_RATE else None
         return Extraction(
-            self.alg, found, payload, p_value, best.z, looks, FALSE_POSITIVE_RATE, key_id, Geometry(), short_id=short_id
+            self.alg,
+            found,
+            payload,
+            p_value,
+            best.z,
+            looks,
+            FALSE_POSITIVE_RATE,
+            key_id,
+            Geometry(),
+            short_id=short_id,
         )
 
     def confirm(self, latents: Latents, payload: Payload, key: bytes) -> Extraction:
@@ -152,7 +165,8 @@ def _standardised(latents: Latents) -> Plane:
     axes = (0, 2, 3, 4)
     centred = values - values.mean(axes, keepdims=True)
     deviation = centred.std(axes, keepdims=True)
-    return np.clip(centred / np.where(deviation > 0.0, deviation, np.float32(1)), -_CLIP_SIGMA, _CLIP_SIGMA)
+    scaled = centred / np.where(deviation > 0.0, deviation, np.float32(1))
+    return np.asarray(np.clip(scaled, -_CLIP_SIGMA, _CLIP_SIGMA), np.float32)
 
 
 def _moved(values: Plane, shift: tuple[int, int, int]) -> Plane:
@@ -173,7 +187,8 @@ def _identity(values: Plane, sighting: _Sighting, key: bytes) -> tuple[Payload |
     """The decoded payload or short ID at a sighting; a payload must name this layout and key."""
     layout, size = layout_of(key, sighting.stream, values.shape), code_size(values.shape)
     soft = (_moved(values, sighting.shift).ravel() * layout.signs)[~layout.is_pilot]
-    for bits in decode(np.bincount(layout.places, weights=soft, minlength=size.coded), size):
+    sums = np.bincount(layout.places, weights=soft, minlength=size.coded).astype(np.float64)
+    for bits in decode(sums, size):
         number = int("".join(map(str, bits)), 2)
         if size.payload != PAYLOAD_64.payload:
             return None, number

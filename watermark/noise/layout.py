@@ -1,4 +1,5 @@
-"""How the noise mark is laid over a latent tensor: which element is a pilot, which carries which coded bit, and its sign."""
+"""How the noise mark is laid over a latent tensor: which element is a pilot, which carries which coded bit, and
+its sign."""
 
 from dataclasses import dataclass
 from math import prod
@@ -13,7 +14,8 @@ from watermark.payload import Payload
 ALG = "reelproof.noise.signs.polar.streams64.1"
 
 STREAMS = 64
-"""Keystreams a key rotates through: two clips of one key share their signs with probability 1/64 (design note 0001)."""
+"""Keystreams a key rotates through: two clips of one key share their signs with probability 1/64 (design note
+0001)."""
 
 ELEMENTS_MIN = 2048
 """Below this, no sign agreement that inversion gives would let the shortest ID through."""
@@ -28,7 +30,8 @@ Shape = tuple[int, ...]
 class StreamLayout:
     """One keystream over a flattened latent tensor of N elements.
 
-    `signs` int8 (N,); `is_pilot` bool (N,), true for about one in four; `places` the coded bit of each other element.
+    `signs` int8 (N,); `is_pilot` bool (N,), true for about one in four; `places` the coded bit of each other
+    element.
     """
 
     signs: NDArray[np.int8]
@@ -67,7 +70,7 @@ def layout_of(key: bytes, stream: int, shape: Shape) -> StreamLayout:
     count = prod(shape)
     name = f"noise/1/{stream}/" + "x".join(map(str, shape))
     pair = key_bits(key, f"{name}/pilots", 2 * count).reshape(-1, 2)
-    is_pilot = ~pair.any(axis=1)
+    is_pilot = pair.sum(axis=1) == 0
     places = np.arange(count - int(is_pilot.sum())) % code_size(shape).coded
     return StreamLayout(key_signs(key, f"{name}/signs", count), is_pilot, places)
 

@@ -12,7 +12,7 @@ from core.progress import Progress, silent
 from watermark.extraction import Extraction, Geometry, SegmentPresence
 from watermark.payload import Payload
 from watermark.pixel import embedding
-from watermark.pixel.layout import ALG, SLICE_S
+from watermark.pixel.layout import ALG, first_pilot
 from watermark.pixel.presence import PresenceMeter
 from watermark.pixel.reading import (
     FALSE_POSITIVE_RATE,
@@ -34,31 +34,34 @@ BLOCKS_TRIED = 8
 
 @dataclass(frozen=True)
 class PixelWatermark:
-    """An invisible mark in the luma of every frame. Stateless: key and payload are arguments; safe to share by threads."""
+    """An invisible mark in the luma of every frame. Stateless: key and payload are arguments; safe to share by
+    threads."""
 
     alg: str = ALG
 
     def embed(self, clip: Clip, payload: Payload, key: bytes, *, psnr_db: float = PSNR_DB) -> Clip:
         """The marked clip, marked as its frames are read: constant memory, any length and size, deterministic.
 
-        `psnr_db` is the least peak signal-to-noise ratio of every frame, after rounding; flat pictures, where a mark would
-        show, get a weaker mark than it allows.
+        `psnr_db` is the least peak signal-to-noise ratio of every frame, after rounding; flat pictures, where a
+        mark would show, get a weaker mark than it allows.
 
         Raises:
             ValueError: `psnr_db` outside 30 to 60, or a key under 16 bytes.
         """
         if not PSNR_DB_RANGE[0] <= psnr_db <= PSNR_DB_RANGE[1]:
             raise ValueError(f"psnr_db must lie in {PSNR_DB_RANGE[0]:g} to {PSNR_DB_RANGE[1]:g}, got {psnr_db:g}")
-        embedding.first_pilot(payload, key)
+        first_pilot(payload, key)  # refuses a short key here, not at the first frame
         return embedding.embed(clip, payload, key, psnr_db)
 
     def extract(
         self, clip: Clip, keys: Mapping[int, bytes], *, blind: bool = True, progress: Progress = silent
     ) -> Extraction:
-        """What the clip carries under these keys, by key ID; `found` is false for any clip not marked with one of them.
+        """What the clip carries under these keys, by key ID; `found` is false for any clip not marked with one
+        of them.
 
-        Reads the clip once, in constant memory. The geometric search stops at the first decision that passes; `blind` false
-        leaves out the costly one over cut and scaled copies. Each 32 s of the clip are tried, up to 8 times.
+        Reads the clip once, in constant memory. The geometric search stops at the first decision that passes;
+        `blind` false leaves out the costly one over cut and scaled copies. Each 32 s of the clip are tried, up
+        to 8 times.
         """
         pieces = slices(clip.timed_frames())
         best: Extraction | None = None
@@ -78,8 +81,8 @@ class PixelWatermark:
     def single_look_z(self, clip: Clip, keys: Sequence[bytes]) -> NDArray[np.float64]:
         """Each key's score at one place and time fixed beforehand (as marked, first pilot 0), float64 (len(keys),).
 
-        Under keys that did not mark the clip these are draws of N(0, 1), whatever it shows: the null that `Extraction.p_value`
-        rests on, open to anybody's test.
+        Under keys that did not mark the clip these are draws of N(0, 1), whatever it shows: the null that
+        `Extraction.p_value` rests on, open to anybody's test.
         """
         pieces = tuple(islice(slices(clip.timed_frames()), BLOCK_SLICES))
         block = _block(pieces, clip, dict(enumerate(keys)))
@@ -143,8 +146,3 @@ def _public_geometry(geometry: Geometry, clip: Clip) -> Geometry:
         scale=geometry.scale * width / clip.info.width_px,
         scale_y=geometry.scale_y * height / clip.info.height_px,
     )
-
-
-def slice_seconds() -> float:
-    """The length of one entry of `Extraction.segments`, in seconds."""
-    return SLICE_S

@@ -25,8 +25,11 @@ def embed(clip: Clip, payload: Payload, key: bytes, psnr_db: float) -> Clip:
     return clip.mapped(mark)
 
 
-def segment_pattern(payload: Payload, key: bytes, segment: int, height_px: int, width_px: int) -> NDArray[np.float32]:
-    """The pattern of one segment at the clip's own size, float32 (height_px, width_px), root mean square about 1."""
+def segment_pattern(
+    payload: Payload, key: bytes, segment: int, height_px: int, width_px: int
+) -> NDArray[np.float32]:
+    """The pattern of one segment at the clip's own size, float32 (height_px, width_px), root mean square about
+    1."""
     grid = CanonicalGrid.of(width_px, height_px)
     pilot = pilot_at(first_pilot(payload, key), segment)
     coded = encode(np.array(payload.to_bits(), np.uint8))
@@ -35,7 +38,7 @@ def segment_pattern(payload: Payload, key: bytes, segment: int, height_px: int, 
     if grid.reduction == 1:
         return drawn
     size = (grid.width_px * grid.reduction, grid.height_px * grid.reduction)
-    enlarged: NDArray[np.float32] = cv2.resize(drawn, size, interpolation=cv2.INTER_CUBIC)
+    enlarged = np.asarray(cv2.resize(drawn, size, interpolation=cv2.INTER_CUBIC), np.float32)
     return enlarged[:height_px, :width_px]
 
 
@@ -55,5 +58,4 @@ def mark_frame(rgb: RGB, pattern: NDArray[np.float32], psnr_db: float) -> RGB:
     gain = limit_to(perceptual_gain(luma_of(rgb)), psnr_db)
     level = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
     change = np.rint(cv2.multiply(level, pattern)).astype(np.int16)
-    marked: RGB = cv2.add(rgb, cv2.merge([change, change, change]), dtype=cv2.CV_8U)
-    return marked
+    return np.asarray(cv2.add(rgb, cv2.merge([change, change, change]), dtype=cv2.CV_8U), np.uint8)

@@ -61,7 +61,7 @@ def lay_out(residual: Plane, geometry: Geometry) -> Field:
     matrix = np.array([[STEP_PX / geometry.scale, 0.0, offset_x], [0.0, STEP_PX / geometry.scale_y, offset_y]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     sampled = cv2.warpAffine(matched, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_CONSTANT)
-    return Field(whiten(sampled))
+    return Field(whiten(np.asarray(sampled, np.float32)))
 
 
 def _match_kernel(picture: Plane, geometry: Geometry) -> Plane:
@@ -73,8 +73,8 @@ def _match_kernel(picture: Plane, geometry: Geometry) -> Plane:
 def whiten(values: Plane) -> Plane:
     """Values levelled in space, then weighted as a matched filter in their own noise, (rows, columns) as given.
 
-    The noise floor is half the band's mean: without it, the bins that a codec emptied (no noise, but no mark either)
-    would outweigh the rest; with it, pilots of clips at CRF 36 stand twice as high (docs/watermark.md).
+    The noise floor is half the band's mean: without it, the bins that a codec emptied (no noise, but no mark
+    either) would outweigh the rest; with it, pilots of clips at CRF 36 stand twice as high (docs/watermark.md).
     """
     spectrum = fft.rfft2(_levelled(values))
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
@@ -89,7 +89,7 @@ def whiten(values: Plane) -> Plane:
 
 def _levelled(values: Plane) -> Plane:
     window = (_LEVEL_SAMPLES, _LEVEL_SAMPLES)
-    deviation = cv2.sqrt(cv2.max(cv2.sqrBoxFilter(values, cv2.CV_32F, window), 0.0))
+    deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(values, cv2.CV_32F, window), 0.0))
     levelled: Plane = values / (deviation + _LEVEL_FLOOR * float(deviation.mean()) + 1e-12)
     return levelled
 

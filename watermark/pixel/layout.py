@@ -11,7 +11,8 @@ from watermark.payload import Payload
 ALG = "reelproof.pixel.chips3.polar512.pilots8x4s.1"
 
 PITCH_PX = 3
-"""Canonical pixels between chips. Carries 1/24 to 1/5 cycles per pixel: above the eye's mottle, below what codecs drop."""
+"""Canonical pixels between chips. Carries 1/24 to 1/5 cycles per pixel: above the eye's mottle, below what
+codecs drop."""
 
 PLANE_CHIPS = 768
 """Side of the square plane of chips: a frame of up to 2304 canonical pixels meets no chip twice."""
@@ -22,7 +23,8 @@ TILE_CHIPS = (16, 32)
 """Rows and columns of chips that hold every coded bit once, in keyed order: any crop favours no bit."""
 
 PILOTS = 8
-"""Patterns a key rotates through. More hide the pilot better from averaging; each costs blind search its own time."""
+"""Patterns a key rotates through. More hide the pilot better from averaging; each costs blind search its own
+time."""
 
 SEGMENT_S = 4.0
 """Seconds that one pattern stands still. Codecs keep a still pattern cheaply; a new one costs them bits."""
@@ -33,7 +35,8 @@ SLICE_S = 0.5
 SLICES_PER_SEGMENT = round(SEGMENT_S / SLICE_S)
 
 PILOT_WEIGHT, DATA_WEIGHT = 4, 7
-"""Chip amplitudes: the pilot gets 16/65 of the mark's power, enough to be found wherever the payload still decodes."""
+"""Chip amplitudes: the pilot gets 16/65 of the mark's power, enough to be found wherever the payload still
+decodes."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How much a viewer lets pass where: the perceptual gain of the mark, in luma levels.
 
-Texture hides a mark (contrast masking), darkness and plainness do not. Constants were set by looking at marked frames at
-four-fold enlargement; `bench/watermark.py` makes the pictures again.
+Texture hides a mark (contrast masking), darkness and plainness do not. Constants were set by looking at marked
+frames at four-fold enlargement; `bench/watermark.py` makes the pictures again.
 """
 
 import cv2
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 
 FLAT_LEVELS = 0.95
-"""Root mean square of the mark, in 8-bit levels, on a flat mid-grey area: 48.6 dB, under the threshold for a still 1/8 c/px noise."""
+"""Root mean square of the mark, in 8-bit levels, on a flat mid-grey area: 48.6 dB, under the threshold for a
+still 1/8 c/px noise."""
 
 TEXTURE_SLOPE = 0.22
 """Levels of mark per level of local standard deviation, up to `TEXTURE_CAP`."""
@@ -24,17 +25,19 @@ _ROUNDING_POWER = 1.0 / 12.0
 
 def luma_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Luma (BT.601 weights, full range), uint8 (H, W)."""
-    luma: NDArray[np.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    return luma
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def perceptual_gain(luma: NDArray[np.uint8]) -> Plane:
-    """The mark's allowed level per pixel block of 4, float32 (about H/4, W/4). Smooth, so that no edge of it shows."""
+    """The mark's allowed level per pixel block of 4, float32 (about H/4, W/4). Smooth, so that no edge of it
+    shows."""
     height, width = luma.shape
     size = (max(1, width // _REDUCTION), max(1, height // _REDUCTION))
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     # The finest texture vanishes in the reduced picture; the mean absolute detail of the full one brings it back.
-    detail = cv2.resize(cv2.absdiff(luma, cv2.blur(luma, (3, 3))), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    detail = cv2.resize(cv2.absdiff(luma, cv2.blur(luma, (3, 3))), size, interpolation=cv2.INTER_AREA).astype(
+        np.float32
+    )
     mean = cv2.blur(small, (5, 5))
     spread = np.sqrt(np.maximum(cv2.blur(small * small, (5, 5)) - mean * mean, 0.0)) + 2.0 * detail
     # An edge between two flat areas is no texture: the lowest spread around a place bounds what it may hide.

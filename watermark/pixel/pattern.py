@@ -31,7 +31,8 @@ def pilot_chips(key: bytes, pilot: int) -> Chips:
 
 @lru_cache(maxsize=16)
 def data_signs(key: bytes, pilot: int) -> Chips:
-    """The signs that whiten the coded bits over the plane while pilot `pilot` stands, int8 (768, 768), read-only."""
+    """The signs that whiten the coded bits over the plane while pilot `pilot` stands, int8 (768, 768),
+    read-only."""
     return _plane_of(key_signs(key, f"pixel/1/data/{pilot}", PLANE_CHIPS**2))
 
 
@@ -43,7 +44,8 @@ def _plane_of(signs: Chips) -> Chips:
 
 @lru_cache(maxsize=16)
 def coded_bit_places(key: bytes, pilot: int) -> NDArray[np.int16]:
-    """Which coded bit each chip carries, 0 to 511, int16 (768, 768), read-only: a keyed order of its own in every tile."""
+    """Which coded bit each chip carries, 0 to 511, int16 (768, 768), read-only: a keyed order of its own in
+    every tile."""
     rows, columns = TILE_CHIPS
     down, across = PLANE_CHIPS // rows, PLANE_CHIPS // columns
     words = key_words(key, f"pixel/1/places/{pilot}", PLANE_CHIPS**2).reshape(-1, PAYLOAD_64.coded)
@@ -58,7 +60,9 @@ def marked_chips(key: bytes, pilot: int, coded: NDArray[np.uint8], rows: int, co
     """Pilot and payload together on the plane's top-left `rows` x `columns` chips, int8 in ±11 and ±3."""
     window = np.s_[:rows, :columns]
     carried = 1 - 2 * coded.astype(np.int8)[coded_bit_places(key, pilot)[window]]
-    chips: Chips = PILOT_WEIGHT * pilot_chips(key, pilot)[window] + DATA_WEIGHT * data_signs(key, pilot)[window] * carried
+    chips: Chips = (
+        PILOT_WEIGHT * pilot_chips(key, pilot)[window] + DATA_WEIGHT * data_signs(key, pilot)[window] * carried
+    )
     return chips.astype(np.int8)
 
 
@@ -66,7 +70,9 @@ def marked_chips(key: bytes, pilot: int, coded: NDArray[np.uint8], rows: int, co
 def _kernels() -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
     """Narrow and wide whole-number taps, and the factors that give both filters the same sum."""
     reach = np.arange(-_RADIUS_PX, _RADIUS_PX + 1)
-    narrow, wide = (np.rint(_KERNEL_UNIT * np.exp(-0.5 * (reach / s) ** 2)) for s in (NARROW_SIGMA_PX, WIDE_SIGMA_PX))
+    narrow, wide = (
+        np.rint(_KERNEL_UNIT * np.exp(-0.5 * (reach / s) ** 2)) for s in (NARROW_SIGMA_PX, WIDE_SIGMA_PX)
+    )
     common = np.gcd(int(narrow.sum()) ** 2, int(wide.sum()) ** 2)
     return (
         narrow.astype(np.float32),
@@ -78,9 +84,12 @@ def _kernels() -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
 
 @lru_cache(maxsize=1)
 def pattern_scale() -> float:
-    """The pattern's root mean square before scaling, for chips of weight 4 and 7: the sum over one lattice period."""
+    """The pattern's root mean square before scaling, for chips of weight 4 and 7: the sum over one lattice
+    period."""
     narrow, wide, narrow_gain, wide_gain = _kernels()
-    kernel = narrow_gain * np.outer(narrow, narrow).astype(np.float64) - wide_gain * np.outer(wide, wide).astype(np.float64)
+    kernel = narrow_gain * np.outer(narrow, narrow).astype(np.float64) - wide_gain * np.outer(wide, wide).astype(
+        np.float64
+    )
     chip_power = PILOT_WEIGHT**2 + DATA_WEIGHT**2
     return float(np.sqrt(chip_power * (kernel**2).sum() / PITCH_PX**2))
 

@@ -1,4 +1,5 @@
-"""Where and when the mark stands, once it is known where to look: a z per half second, and per block of the picture."""
+"""Where and when the mark stands, once it is known where to look: a z per half second, and per block of the
+picture."""
 
 from collections.abc import Iterable, Iterator
 
@@ -57,5 +58,7 @@ def z_grid(values: Plane, pattern: Plane) -> NDArray[np.float32] | None:
     columns = [values.shape[1] * i // sides[1] for i in range(sides[1])]
     product = np.add.reduceat(np.add.reduceat(values * pattern, rows, 0), columns, 1)
     variance = np.add.reduceat(np.add.reduceat((values * pattern) ** 2, rows, 0), columns, 1)
-    grid: NDArray[np.float32] = np.where(variance > 0.0, product / np.sqrt(np.maximum(variance, 1e-30)), 0.0).astype(np.float32)
+    grid: NDArray[np.float32] = np.where(
+        variance > 0.0, product / np.sqrt(np.maximum(variance, 1e-30)), 0.0
+    ).astype(np.float32)
     return grid

@@ -1,7 +1,8 @@
 """Reading a clip's mark: from slices to a geometry, a timing, soft bits, a payload, and the odds.
 
-Decisions run from cheap to dear: as marked, resized whole, cut out, cut out and scaled. The n-th decision may spend 2^-n of
-the false-positive rate, so its looks count 2^n times; the sum over any number of decisions stays below the rate.
+Decisions run from cheap to dear: as marked, resized whole, cut out, cut out and scaled. The n-th decision may
+spend 2^-n of the false-positive rate, so its looks count 2^n times; the sum over any number of decisions stays
+below the rate.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,9 +43,31 @@ _BLIND_SIDE_PX = 480
 _REFINED = 4
 _NEAR = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1))
 _COMMON_SIDES_PX = (
-    144, 176, 180, 240, 256, 270, 288, 320, 336, 352, 360, 384, 426, 432, 480, 512, 540, 544, 576, 600, 640, 704, 720,
-    768, 800, 832, 848, 854, 864, 896, 960, 1024, 1080, 1088, 1152, 1248, 1280, 1360, 1440, 1536, 1600, 1920, 2048, 2160,
-)  # fmt: skip
+    *(144, 176, 180, 240, 256, 270, 288, 320, 336, 352, 360, 384, 426, 432, 480, 512, 540, 544, 576, 600, 640, 704),
+    *(
+        720,
+        768,
+        800,
+        832,
+        848,
+        854,
+        864,
+        896,
+        960,
+        1024,
+        1080,
+        1088,
+        1152,
+        1248,
+        1280,
+        1360,
+        1440,
+        1536,
+        1600,
+        1920,
+    ),
+    *(2048, 2160),
+)
 _WHOLE_SCALES = (0.2, 5.0)
 
 
@@ -87,7 +110,8 @@ class Block:
         return Geometry(self.width_px * share / width, self.height_px * share / height)
 
     def strongest_window(self) -> Plane:
-        """The residual summed over the 4 s (one pilot's time, if they start together) with the most frames in it."""
+        """The residual summed over the 4 s (one pilot's time, if they start together) with the most frames in
+        it."""
         starts = range(0, len(self.slices), SLICES_PER_SEGMENT)
         runs = [self.slices[i : i + SLICES_PER_SEGMENT] for i in starts]
         richest = max(runs, key=lambda run: sum(float(np.mean(np.abs(s.residual))) for s in run))
@@ -175,7 +199,9 @@ def resized_whole(block: Block) -> Sighting:
     )
     reduction = CanonicalGrid.of(block.width_px, block.height_px).reduction
     scaled = [replace(own, scale=own.scale * reduction * r, scale_y=own.scale_y * reduction * r) for r in ratios]
-    return _best_of(replace(block, slices=_merged(block)), [replace(g, flipped=f) for f in (False, True) for g in scaled])
+    return _best_of(
+        replace(block, slices=_merged(block)), [replace(g, flipped=f) for f in (False, True) for g in scaled]
+    )
 
 
 def _merged(block: Block) -> tuple[Slice, ...]:
@@ -194,7 +220,9 @@ def _best_of(block: Block, geometries: Sequence[Geometry]) -> Sighting:
 def cut_out(block: Block, residual: Plane) -> Found:
     """Every shift at the clip's own scale, both mirrors."""
     own = block.own_scale
-    return search_geometries(residual, [replace(own, flipped=f) for f in (False, True)], _bank(block, residual, own))
+    return search_geometries(
+        residual, [replace(own, flipped=f) for f in (False, True)], _bank(block, residual, own)
+    )
 
 
 def cut_and_scaled(block: Block, residual: Plane) -> Found:
@@ -223,7 +251,9 @@ def _uncropped(candidate: Candidate, sides: tuple[int, int], top: int) -> Candid
 
 
 def _bank(block: Block, residual: Plane, geometry: Geometry) -> PilotBank:
-    height, width = (round(s * g / PITCH_PX) for s, g in zip(residual.shape, (geometry.scale_y, geometry.scale), strict=True))
+    height, width = (
+        round(s * g / PITCH_PX) for s, g in zip(residual.shape, (geometry.scale_y, geometry.scale), strict=True)
+    )
     return PilotBank.of(dict(block.keys), (region_side(height), region_side(width)))
 
 
@@ -262,7 +292,8 @@ def soft_bits(block: Block, sighting: Sighting) -> NDArray[np.float64]:
 
 
 def payload_of(soft: NDArray[np.float64], key_id: int) -> Payload | None:
-    """The payload in the soft bits, if a CRC holds and it names this layout and this key: 24 bits of check in all."""
+    """The payload in the soft bits, if a CRC holds and it names this layout and this key: 24 bits of check in
+    all."""
     for bits in decode(soft):
         payload = Payload.from_bits(tuple(int(b) for b in bits))
         if payload.version == LAYOUT_VERSION and payload.key_id == key_id:

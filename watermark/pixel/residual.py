@@ -45,17 +45,18 @@ def frame_residual(rgb: RGB, size: tuple[int, int]) -> Plane:
     """Luma less its blur, over its local deviation, clipped at 1.5: edges weigh no more than texture."""
     luma = luma_of(rgb)
     if (luma.shape[1], luma.shape[0]) != size:
-        luma = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
     plane = luma.astype(np.float32)
     window = (_SMOOTH_PX, _SMOOTH_PX)
     detail = plane - cv2.blur(cv2.blur(plane, window), window)
     power = cv2.sqrBoxFilter(detail, cv2.CV_32F, (_NORMAL_PX, _NORMAL_PX))
-    deviation = cv2.sqrt(cv2.max(power, 0.0)) + _FLOOR_LEVELS
-    return np.clip(detail / deviation, -_CLIP, _CLIP)
+    deviation = np.sqrt(np.maximum(power, 0.0)) + _FLOOR_LEVELS
+    return np.asarray(np.clip(detail / deviation, -_CLIP, _CLIP), np.float32)
 
 
 def slices(frames: Iterator[Frame]) -> Iterator[Slice]:
-    """Half-second slices in order, the last partial one too. A frame of another size than the first is fitted to it."""
+    """Half-second slices in order, the last partial one too. A frame of another size than the first is fitted
+    to it."""
     index, start, count, total, size = 0, 0.0, 0, np.empty((0, 0), np.float32), (0, 0)
     for frame in frames:
         if size == (0, 0):

@@ -1,4 +1,5 @@
-"""Finding how a clip lies on the canonical plane: pilots correlated over shifts by FFT, scales and mirrors by resampling.
+"""Finding how a clip lies on the canonical plane: pilots correlated over shifts by FFT, scales and mirrors by
+resampling.
 
 Only summed residuals are resampled, never frames. Every statistic computed is counted as a look.
 """
@@ -90,7 +91,9 @@ def search_shifts(
                 z = float(surface.flat[at]) / norm
                 if (key_id, pilot) not in best or z > best[key_id, pilot].z:
                     row, column = divmod(at, columns)
-                    placed = _placed(geometry, OVERSAMPLING * row - down, OVERSAMPLING * column - across, bank.region)
+                    placed = _placed(
+                        geometry, OVERSAMPLING * row - down, OVERSAMPLING * column - across, bank.region
+                    )
                     best[key_id, pilot] = Candidate(z, key_id, pilot, placed)
     looks = len(phases) * rows * columns * PILOTS * len(bank.spectra)
     return Found(tuple(sorted(best.values(), key=lambda c: -c.z)), looks)
@@ -120,11 +123,17 @@ def search_geometries(
 
 
 def window(values: Plane, row: int, column: int) -> tuple[slice, slice, slice, slice]:
-    """The overlap of chip values placed at chip (row, column) with the plane: plane rows, columns, value rows, columns."""
+    """The overlap of chip values placed at chip (row, column) with the plane: plane rows, columns, value rows,
+    columns."""
     top, left = max(0, row), max(0, column)
     bottom = max(top, min(PLANE_CHIPS, row + values.shape[0]))
     right = max(left, min(PLANE_CHIPS, column + values.shape[1]))
-    return slice(top, bottom), slice(left, right), slice(top - row, bottom - row), slice(left - column, right - column)
+    return (
+        slice(top, bottom),
+        slice(left, right),
+        slice(top - row, bottom - row),
+        slice(left - column, right - column),
+    )
 
 
 def chip_origin(geometry: Geometry) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Which pilot stood when: the hypotheses of a clip cut at an unknown time, and the score of each.
 
-A slice is half a second, a segment eight slices. A clip that starts `phase` slices into a segment with pilot `first` shows
-pilot (first + (j + phase) // 8) mod 8 in slice j: 64 hypotheses, each one look.
+A slice is half a second, a segment eight slices. A clip that starts `phase` slices into a segment with pilot
+`first` shows pilot (first + (j + phase) // 8) mod 8 in slice j: 64 hypotheses, each one look.
 """
 
 from dataclasses import dataclass
