@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.files import write_atomically
+from detector.report import render_fragment, render_html
 from generator.port import GenerationRequest
 from policy.decision import Decision, Outcome
 from reelproof.job_values import JobKind, JobRun, JobStep
@@ -89,6 +90,11 @@ def report_path(folder: Path) -> Path:
     return folder / "report.html"
 
 
+def card_path(folder: Path) -> Path:
+    """The verdict as a piece of HTML for our own pages, escaped by the detector."""
+    return folder / "card.html"
+
+
 def request_to_json(request: GenerationRequest) -> dict[str, Any]:
     """A generation request as plain JSON; the frame rate as a fraction's text."""
     return asdict(request) | {"fps": None if request.fps is None else str(request.fps)}
@@ -141,15 +147,13 @@ def _seal(services: "Services", run: JobRun) -> dict[str, Any]:
 
 
 def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
-    from detector.report import render_html
-
     clip = _uploaded(run)
     verdict = services.detector.verify(clip, progress=lambda done: run.watch("verify", done))
     answer = verdict.to_json()
     write_atomically(run.folder / "verdict.json", json.dumps(answer).encode(), mode=0o600)
-    write_atomically(
-        report_path(run.folder), render_html(verdict, thumbnails=thumbnails_of(clip)).encode(), mode=0o600
-    )
+    pictures = thumbnails_of(clip)
+    write_atomically(report_path(run.folder), render_html(verdict, pictures).encode(), mode=0o600)
+    write_atomically(card_path(run.folder), render_fragment(verdict, pictures).encode(), mode=0o600)
     return {"conclusion": answer["conclusion"], "origin": answer["origin"]}
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-import detector
 from core.clock import rfc3339
+from detector.report import style
 from reelproof import __version__
 from reelproof.api.audit import list_entries
 from reelproof.api.bodies import Form
@@ -22,7 +23,7 @@ from reelproof.api.front_door import Door, FrontDoor
 from reelproof.api.uploads import submit_upload
 from reelproof.job_values import Job, JobFailure, JobState
 from reelproof.pages import STATIC, TEMPLATES
-from reelproof.work import VERIFY, verdict_of
+from reelproof.work import VERIFY, card_path, verdict_of
 
 router = APIRouter(include_in_schema=False)
 EXAMPLES = (
@@ -39,7 +40,6 @@ PHASES = (
     ("register", "Registering"),
     ("publish", "Released"),
 )
-_DETECTOR_TEMPLATES = Path(detector.__file__).parent / "templates"
 _LATEST = 25
 _SHORT = "public, max-age=300"
 _FOREVER = "public, max-age=31536000, immutable"
@@ -63,9 +63,7 @@ def mount_static(app: FastAPI) -> None:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
-        loader=ChoiceLoader(
-            [FileSystemLoader(TEMPLATES), PrefixLoader({"detector": FileSystemLoader(_DETECTOR_TEMPLATES)})]
-        ),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -78,16 +76,23 @@ def _asset_version(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         digest.update(file.read_bytes())
+    digest.update(style().encode())
     return digest.hexdigest()[:12]
 
 
-def _page(name: str, page: str, status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(_environment().get_template(name).render(page=page, **values), status)
+def _page(name: str, page: str, http_status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(_environment().get_template(name).render(page=page, **values), http_status)
 
 
 def error_page(request: Request, failure: JobFailure, status: int) -> Response:
     """A failure as a page for a browser."""
-    return _page("error.html", "error", status, message=failure.message, hint=failure.hint)
+    return _page("error.html", "error", status, status=status, message=failure.message, hint=failure.hint)
+
+
+@router.get("/static/verdict.css")
+async def verdict_style() -> Response:
+    """The rules of the detector's verdict card."""
+    return Response(style(), media_type="text/css", headers={"Cache-Control": _FOREVER})
 
 
 @router.get("/")
@@ -165,11 +170,13 @@ def _described(form: Form) -> dict[str, Any]:
 async def _answer(door: FrontDoor, job: Job) -> dict[str, Any]:
     if job.state is not JobState.COMPLETED:
         return {}
-    verdict = await run_in_threadpool(verdict_of, door.jobs.folder(job.job_id))
+    folder = door.jobs.folder(job.job_id)
+    verdict = await run_in_threadpool(verdict_of, folder)
     expires = rfc3339(datetime.fromtimestamp(job.expires_at or 0, UTC)).replace("T", " ").replace("Z", " UTC")
     return {
         "verdict": verdict,
         "headline": verdict["headline"],
+        "card": Markup(await run_in_threadpool(card_path(folder).read_text)),
         "expires": expires,
     }
 
