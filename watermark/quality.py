@@ -70,7 +70,7 @@ def measure(original: Clip, marked: Clip) -> Quality:
 
 
 def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Mean structural similarity of two luma planes (Wang et al. 2004, doi:10.1109/TIP.2003.819861, Gaussian 1.5 px)."""
+    """Mean structural similarity of two luma planes (Wang et al. 2004, doi:10.1109/TIP.2003.819861)."""
     x, y = first.astype(np.float32), second.astype(np.float32)
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x, variance_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2

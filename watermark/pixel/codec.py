@@ -12,7 +12,7 @@ from core.progress import Progress, silent
 from watermark.extraction import Extraction, Geometry, SegmentPresence
 from watermark.payload import Payload
 from watermark.pixel import embedding
-from watermark.pixel.layout import ALG, first_pilot
+from watermark.pixel.layout import ALG, CanonicalGrid, first_pilot
 from watermark.pixel.presence import PresenceMeter
 from watermark.pixel.reading import (
     FALSE_POSITIVE_RATE,
@@ -139,10 +139,16 @@ def _block(pieces: tuple[Slice, ...], clip: Clip, keys: Mapping[int, bytes]) -> 
 
 
 def _public_geometry(geometry: Geometry, clip: Clip) -> Geometry:
-    """The geometry per pixel of the clip as it is, not per pixel of the reduced frames that were read."""
+    """The geometry in pixels of the clip as it is and as it was marked, instead of read and canonical ones.
+
+    A clip above 2304 px is marked at a whole fraction of its size; a copy's own reduction stands in for its original's.
+    """
     width, height = read_size(clip.info.width_px, clip.info.height_px)
+    times = CanonicalGrid.of(clip.info.width_px, clip.info.height_px).reduction
     return replace(
         geometry,
-        scale=geometry.scale * width / clip.info.width_px,
-        scale_y=geometry.scale_y * height / clip.info.height_px,
+        scale=geometry.scale * width / clip.info.width_px * times,
+        scale_y=geometry.scale_y * height / clip.info.height_px * times,
+        shift_x_px=geometry.shift_x_px * times,
+        shift_y_px=geometry.shift_y_px * times,
     )

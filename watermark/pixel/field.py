@@ -90,8 +90,7 @@ def whiten(values: Plane) -> Plane:
 def _levelled(values: Plane) -> Plane:
     window = (_LEVEL_SAMPLES, _LEVEL_SAMPLES)
     deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(values, cv2.CV_32F, window), 0.0))
-    levelled: Plane = values / (deviation + _LEVEL_FLOOR * float(deviation.mean()) + 1e-12)
-    return levelled
+    return np.asarray(values / (deviation + _LEVEL_FLOOR * float(deviation.mean()) + 1e-12), np.float32)
 
 
 def _kernel_power(rows: int, columns: int) -> Plane:

@@ -10,7 +10,7 @@ from watermark.code import encode
 from watermark.extraction import Geometry, SegmentPresence
 from watermark.payload import Payload
 from watermark.pixel.field import Plane, lay_out
-from watermark.pixel.layout import PILOTS
+from watermark.pixel.layout import PILOTS, PLANE_CHIPS
 from watermark.pixel.pattern import marked_chips
 from watermark.pixel.residual import Slice
 from watermark.pixel.search import chip_origin, window
@@ -28,8 +28,7 @@ class PresenceMeter:
     def __init__(self, payload: Payload, key: bytes, geometry: Geometry, timing: Timing) -> None:
         self._geometry, self._timing = geometry, timing
         coded = encode(np.array(payload.to_bits(), np.uint8))
-        side = 768
-        self._chips = [marked_chips(key, pilot, coded, side, side) for pilot in range(PILOTS)]
+        self._chips = [marked_chips(key, pilot, coded, PLANE_CHIPS, PLANE_CHIPS) for pilot in range(PILOTS)]
 
     def measure(self, pieces: Iterable[Slice], first_index: int = 0) -> Iterator[SegmentPresence]:
         """The presence in each slice, in order."""
