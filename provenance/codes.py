@@ -51,7 +51,7 @@ OFFSET_EXCLUSIONS = frozenset(
         "/moof/traf/trun",
     }
 )
-PADDING_NOT_EMPTY = "org.reelproof.signature.paddingNotEmpty"
+HIDDEN_IN_SIGNATURE = "org.reelproof.signature.hiddenBytes"
 UNCOVERED_OFFSETS = "org.reelproof.binding.chunkOffsetsUncovered"
 
 _GENERATED = {

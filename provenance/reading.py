@@ -83,7 +83,7 @@ def _read(mime: str | None, file: BinaryIO, store: bytes, trust: TrustStore, now
             raise StoreFault("the library and our own reading disagree on which manifest is active")
         return _report(content, claim, trust, now, is_detached)
     except Exception as error:
-        # Three parsers (C2PA, CBOR, X.509) meet bytes that may be made to break them, and each has errors of its own
+        # Three parsers (C2PA, CBOR, X.509) meet bytes made to break them, and each has errors of its own
         # that share no base: a version byte of a certificate raises one that is no ValueError. All mean the same.
         return ManifestReport(CredentialState.BROKEN, problem=_shortened(error), is_detached=is_detached)
 
@@ -94,8 +94,8 @@ def _report(
     manifest = content["manifests"][claim.manifest_id]
     active = content["validation_results"]["activeManifest"]
     succeeded, failed = _codes(active, "success"), _codes(active, "failure")
-    if not claim.has_empty_padding:
-        failed.append(codes.PADDING_NOT_EMPTY)
+    if not claim.is_tight:
+        failed.append(codes.HIDDEN_IN_SIGNATURE)
     families = codes.split_by_family(failed)
     assertions = _assertions(manifest)
     is_bound = bool(codes.BINDING_MATCHES & set(succeeded)) and not families[Family.BINDING]

@@ -28,10 +28,12 @@ _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _STORE_UUID = bytes.fromhex("63327061 00110010 800000aa 00389b71")
 _UUID_SUFFIX = bytes.fromhex("00110010800000aa00389b71")
 _MANIFEST_KINDS = {b"c2ma": False, b"c2um": False, b"c2cm": True}  # standard, update, compressed
+_UNUSED_TOGGLES = 0xE0  # covered by no hash, so they must be what ISO 19566-5 says: nought
 _LABEL_TOGGLES = 0x03  # requestable, labelled: what every C2PA box is
 _X5CHAIN = 33  # RFC 9360
 _COSE_SIGN1_TAG = 18
 _PADDING = ("pad", "pad2")  # C2PA 2.4 §13.2.3: zeros
+_UNPROTECTED = {*_PADDING, "sigTst", "sigTst2", "rVals", "x5chain", 33}
 _EDDSA = -8  # COSE algorithm numbers, RFC 9053
 _ECDSA_HASHES: dict[int, hashes.HashAlgorithm] = {-7: hashes.SHA256(), -35: hashes.SHA384(), -36: hashes.SHA512()}
 _PSS_HASHES: dict[int, hashes.HashAlgorithm] = {-37: hashes.SHA256(), -38: hashes.SHA384(), -39: hashes.SHA512()}
@@ -70,7 +72,8 @@ class Trace:
 class ClaimSignature:
     """The active manifest's claim and the COSE signature over it. `chain` is leaf first, as it stands there.
 
-    `has_empty_padding` is False where the space reserved for the signature, which nothing covers, holds bytes.
+    `is_tight` is False where the signature's unprotected header, which nothing covers, hides bytes: padding that is
+    not empty, or an entry that C2PA doesn't know.
     """
 
     manifest_id: str
@@ -79,7 +82,7 @@ class ClaimSignature:
     algorithm: int
     signature: bytes
     chain: tuple[x509.Certificate, ...]
-    has_empty_padding: bool = True
+    is_tight: bool = True
 
     @property
     def verifies(self) -> bool:
@@ -154,8 +157,11 @@ def active_signature(store: bytes) -> ClaimSignature:
     parts = {box.label: box for box in _superboxes(active.content)}
     claim = parts.get("c2pa.claim.v2") or parts.get("c2pa.claim")
     signature = parts.get("c2pa.signature")
-    if claim is None or signature is None or "c2pa.assertions" not in parts:
+    assertions = parts.get("c2pa.assertions")
+    if claim is None or signature is None or assertions is None:
         raise StoreFault("the active manifest lacks its claim, its signature or its assertions")
+    for _ in _superboxes(assertions.content):
+        pass  # walking them checks their descriptions, which no hash covers
     return _claim_signature(active.label, _cbor_bytes(claim), _cbor_bytes(signature))
 
 
@@ -169,12 +175,14 @@ def _claim_signature(label: str, claim: bytes, cose: bytes) -> ClaimSignature:
         certificates = [chain] if isinstance(chain, bytes) else list(chain)[:_MAX_CERTIFICATES]
         parsed = tuple(x509.load_der_x509_certificate(bytes(one)) for one in certificates)
         algorithm = int(header[1])
-        is_empty = not any(any(bytes(unprotected.get(name, b""))) for name in _PADDING)
+        is_tight = set(unprotected) <= _UNPROTECTED and not any(
+            any(unprotected.get(name, b"")) for name in _PADDING
+        )
     except (cbor2.CBORDecodeError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoreFault(f"the signature box cannot be read: {error}") from error
     if not parsed or not isinstance(signature, bytes):
         raise StoreFault("the signature box holds no certificate or no signature")
-    return ClaimSignature(label, claim, bytes(protected), algorithm, signature, parsed, is_empty)
+    return ClaimSignature(label, claim, bytes(protected), algorithm, signature, parsed, is_tight)
 
 
 def _verify_cose(key: object, algorithm: int, signature: bytes, signed: bytes) -> None:
@@ -277,6 +285,8 @@ def _superbox(body: memoryview) -> Jumbf:
     if first is None or first[0] != b"jumd" or len(first[1]) < 17:
         raise StoreFault("a JUMBF superbox does not start with its description")
     description = bytes(first[1])
+    if description[16] & _UNUSED_TOGGLES:
+        raise StoreFault("a JUMBF description has bits set that mean nothing")
     if description[4:16] != _UUID_SUFFIX or description[16] & _LABEL_TOGGLES != _LABEL_TOGGLES:
         return Jumbf(b"", "", body[len(description) + 8 :])
     label = description[17:].partition(b"\0")[0].decode("utf-8", "replace")
