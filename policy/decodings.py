@@ -43,9 +43,9 @@ _NATO = {
     )
 }
 _MIN_NATO_RUN = 5
-_PIG_LATIN = re.compile(
-    r"\b([a-z]+?)(?:-)?((?:[bcdfghjklmnpqrstvwxyz]|qu)+)ay\b|\b([aeiou][a-z]+?)-?[wyh]ay\b", re.IGNORECASE
-)
+_PIG_LATIN_WORD = re.compile(r"\b[A-Za-z-]{4,24}ay\b")
+# What stands in front of "ay" is the beginning of the word: its last run of consonants, or nothing.
+_MOVED_CONSONANTS = re.compile(r"-?((?:qu|[bcdfghjklmnpqrstvwxyz])+)ay$", re.IGNORECASE)
 
 
 def decode_base64_runs(text: str) -> str | None:
@@ -158,10 +158,18 @@ def decode_reversed_words(text: str) -> str | None:
 
 
 def decode_pig_latin(text: str) -> str | None:
-    """Pig Latin undone, where at least two words look like it."""
-    if len(re.findall(r"\w{2,}ay\b", text, re.IGNORECASE)) < 2:
+    """Pig Latin undone, where at least two words look like it ("aylortay iftsway")."""
+    if len(_PIG_LATIN_WORD.findall(text)) < 2:
         return None
-    return _PIG_LATIN.sub(lambda match: match[3] or (match[2] + match[1]), text)
+    return _PIG_LATIN_WORD.sub(_from_pig_latin, text)
+
+
+def _from_pig_latin(match: re.Match[str]) -> str:
+    word = match[0]
+    if re.search(r"[aeiou]-?[wyh]ay$", word, re.IGNORECASE):
+        return word[:-3].rstrip("-")
+    moved = _MOVED_CONSONANTS.search(word)
+    return moved[1] + word[: moved.start()] if moved else word
 
 
 _LOWER = "abcdefghijklmnopqrstuvwxyz"

@@ -12,6 +12,7 @@ from policy.fold import Token, is_unspaced, words_of
 _MIN_JOINED_CHARS = 7
 _MAX_JOINED_CHARS = 32
 _MIN_FUZZY_CHARS = 4
+_MAX_FUZZY_CHARS = 24
 _TWO_EDITS_FROM_CHARS = 8
 _TWO_EDITS_FROM_KEY_CHARS = 10
 _MIN_MONONYM_CHARS = 7
@@ -198,7 +199,7 @@ class Gazetteer:
     def _near_parts(self, word: str) -> dict[str, int]:
         """Name parts within one edit of a word (two for long ones) with the edits; the word itself with none."""
         options = {word: 0}
-        if len(word) < _MIN_FUZZY_CHARS - 1:
+        if not _MIN_FUZZY_CHARS - 1 <= len(word) <= _MAX_FUZZY_CHARS:
             return options
         for deleted in _deletes(word):
             for part in self._near.get(deleted, ()):

@@ -25,13 +25,8 @@ COUNT, EARLIER, RECEIPT_OF = 520, 300, 257
 
 def entry(index: int) -> dict[str, object]:
     """The golden log's entry at an index."""
-    return {
-        "v": 1,
-        "id": f"{index:032x}",
-        "stage": "input",
-        "outcome": "allow" if index % 7 else "refuse",
-        "codes": [],
-    }
+    outcome = "allow" if index % 7 else "refuse"
+    return {"v": 1, "id": f"{index:032x}", "stage": "input", "outcome": outcome, "codes": []}
 
 
 def main() -> None:

@@ -109,8 +109,8 @@ def test_a_rewrite_by_the_key_holder_is_found_only_against_an_earlier_checkpoint
     rewritten.append_all([{"v": 1, "n": -index} for index in range(60)])
     assert rewritten.verify().ok
     assert not rewritten.verify(since=kept).ok
+    old, new = (verify_checkpoint(n, rewritten.verifier_key) for n in (kept, rewritten.checkpoint()))
     with pytest.raises(ProofInvalid):
-        old, new = (verify_checkpoint(n, rewritten.verifier_key) for n in (kept, rewritten.checkpoint()))
         verify_consistency(old.size, new.size, rewritten.consistency(kept), old.root, new.root)
 
 
@@ -344,7 +344,7 @@ def test_what_is_no_json_or_too_large_is_refused_before_anything_is_written(open
 
 
 def test_tiles_of_any_width_are_served(open_log: OpenLog) -> None:
-    """A client that holds an older checkpoint gets the narrower tile cut from the wider one; no client gets more."""
+    """A client that holds an older checkpoint gets the narrower tile, cut from the wider; nobody gets more."""
     log = filled(open_log, 300)
     assert log.tile("tile/0/001.p/44")[: 32 * 10] == log.tile("tile/0/001.p/10")
     assert len(log.tile("tile/0/000")) == 256 * 32
