@@ -1,7 +1,7 @@
 """The C2PA library's settings, spelt once, checked by our own schema.
 
 The library accepts a misspelt key silently, and its defaults fetch addresses an attacker chooses. So every
-context is made here, from a frozen dataclass, and `provenance.doctor` proves that they act.
+context is made here, from a frozen dataclass, and `provenance.selftest` proves that they act.
 """
 
 from dataclasses import dataclass

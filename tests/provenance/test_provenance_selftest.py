@@ -5,22 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from provenance import doctor, settings
-from provenance.doctor import self_test
+from core.errors import ConfigurationError
+from provenance import selftest, settings
+from provenance.selftest import checks, self_test
 from provenance.settings import Anchors, context_with, settings_with
 
 
 def test_every_check_holds(plain_mp4: Path, tmp_path: Path) -> None:
     """On a sound installation."""
-    checks = self_test(plain_mp4, tmp_path)
-    assert [one.name for one in checks if not one.holds] == []
-    assert len(checks) == 4
+    found = checks(plain_mp4, tmp_path)
+    assert [one.name for one in found if not one.holds] == []
+    assert len(found) == 4
+    self_test()
 
 
 def test_a_file_that_cannot_be_signed_is_a_failed_check(tmp_path: Path) -> None:
     """Never an exception."""
     (tmp_path / "x.mp4").write_bytes(b"nonsense")
-    assert [one.holds for one in self_test(tmp_path / "x.mp4", tmp_path)] == [False]
+    assert [one.holds for one in checks(tmp_path / "x.mp4", tmp_path)] == [False]
 
 
 def test_the_self_test_notices_the_librarys_default(
@@ -35,7 +37,9 @@ def test_the_self_test_notices_the_librarys_default(
     monkeypatch.setattr(settings, "settings_with", lax)
     context_with.cache_clear()
     try:
-        failed = [one.name for one in self_test(plain_mp4, tmp_path) if not one.holds]
+        failed = [one.name for one in checks(plain_mp4, tmp_path) if not one.holds]
+        with pytest.raises(ConfigurationError, match="appended box"):
+            self_test()
     finally:
         context_with.cache_clear()
     assert failed == ["an appended box is seen"]
@@ -48,4 +52,4 @@ def test_settings_never_fetch() -> None:
     assert made["verify"]["ocsp_fetch"] is False
     assert made["core"]["allowed_network_hosts"] == []
     assert made["verify"]["verify_trust"] is True
-    assert doctor.OWN_LIST == "reelproof"
+    assert selftest.OWN_LIST == "reelproof"
