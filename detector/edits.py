@@ -12,19 +12,25 @@ _MIN_TURN_DEG = 0.5
 
 
 def edits_of(
-    file: Mapping[str, Any], released: Mapping[str, Any], geometry: Geometry | None, similarity: Similarity | None
+    file: Mapping[str, Any],
+    released: Mapping[str, Any],
+    geometry: Geometry | None,
+    similarity: Similarity | None,
+    *,
+    keeps_credential: bool = False,
 ) -> tuple[str, ...]:
     """The edits in words, most visible first; empty where nothing differs that we can measure.
 
     `file` is the clip (`width_px`, `height_px`, `duration_s`, `fps`), `released` the same facts of the release,
-    whose missing entries are skipped. `geometry` is the mark's, None where no mark was found.
+    whose missing entries are skipped. `geometry` is the mark's, None where no mark was found. A file that still
+    `keeps_credential` was changed in place; encoding it anew would have dropped that.
     """
     found = [
         *_cut_and_scaled(file, released, geometry),
         *_turned(geometry, similarity),
         *_trimmed(file, released, similarity),
     ]
-    return (*found, "re-encoded or put into another file")
+    return (*found, "bytes changed in place" if keeps_credential else "re-encoded or put into another file")
 
 
 def _cut_and_scaled(file: Mapping[str, Any], released: Mapping[str, Any], geometry: Geometry | None) -> list[str]:

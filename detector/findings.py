@@ -22,10 +22,11 @@ class ReadingFault:
 
 @dataclass(frozen=True)
 class MarkReading:
-    """One mark's reading, or the reason why nobody looked."""
+    """One mark's reading, or the reason why nobody looked. `narrowed` says why the search was not a full one."""
 
     extraction: Extraction | None = None
     not_examined: str = ""
+    narrowed: str = ""
 
     @property
     def found(self) -> bool:

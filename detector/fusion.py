@@ -152,6 +152,8 @@ def _limits(findings: Findings) -> tuple[str, ...]:
     for name, reading in (("pixel mark", findings.pixel), ("noise mark", findings.noise)):
         if reading.extraction is None:
             lines.append(f"The {name} was not looked for: {reading.not_examined or 'nobody looked'}.")
+        elif reading.narrowed:
+            lines.append(f"The {name} was not looked for in cut-out copies: {reading.narrowed}.")
     fault = findings.fault
     if fault is not None and fault.after_s is not None:
         lines.append(f"Only the first {fault.after_s:.1f} s could be decoded and looked at: {fault.message}.")

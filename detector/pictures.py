@@ -51,7 +51,10 @@ def look_at(
     keep_bytes: int,
     progress: Progress,
 ) -> Pictures:
-    """Decode once, read the pixel mark, take the fingerprint. Never raises for what the file holds."""
+    """Decode once, read the pixel mark where it lies in an uncut copy, take the fingerprint.
+
+    Never raises for what the file holds.
+    """
     try:
         opened = video.open()
     except UnreadableInput as error:
@@ -59,6 +62,8 @@ def look_at(
     watched = WatchedClip(opened, keep_bytes)
     facts = video_facts(opened.info)
     reading = _pixel_reading(watched, pixel, keys, progress)
+    if watched.is_hopeless:
+        return Pictures(facts, watched.fault, video.tags)
     fingerprint = fingerprint_clip(watched.clip)
     fault = watched.fault
     if watched.counted_frames == 0 and fault is None:
@@ -75,4 +80,6 @@ def _pixel_reading(
 ) -> MarkReading:
     if not keys:
         return MarkReading(not_examined="this installation has no watermark key")
-    return MarkReading(pixel.extract(watched.watched(lambda share: progress(0.05 + 0.6 * share)), keys))
+    return MarkReading(
+        pixel.extract(watched.watched(lambda share: progress(0.05 + 0.3 * share)), keys, blind=False)
+    )

@@ -20,8 +20,13 @@ Latents = NDArray[np.float32]
 class PixelReader(Protocol):
     """Reads the pixel mark. Stateless and thread-safe; never raises for what a clip shows."""
 
-    def extract(self, clip: Clip, keys: Mapping[int, bytes]) -> Extraction:
-        """The mark's reading under every given key (key ID to key bytes), every look counted."""
+    def extract(
+        self, clip: Clip, keys: Mapping[int, bytes], *, blind: bool = True, progress: Progress = silent
+    ) -> Extraction:
+        """The mark's reading under every given key (key ID to key bytes), every look counted.
+
+        `blind` adds the costly search over cut and freely scaled copies.
+        """
         ...
 
 

@@ -22,11 +22,14 @@ _MARK_SOURCES = ("pixel_watermark", "noise_watermark")
 
 @dataclass(frozen=True)
 class Recovery:
-    """Looks one clip up. `now` is the instant at which kept credentials are judged."""
+    """Looks one clip up. `now` is the instant at which kept credentials are judged; `keeps_credential` says that
+    the file still has one of its own.
+    """
 
     repository: ReleaseLookup
     trust: TrustStore
     now: datetime
+    keeps_credential: bool = False
 
     def by_mark(self, pictures: Pictures, noise: MarkReading) -> ReleaseMatch | None:
         """The release that a found mark leads to; where several carry it, an agreeing one first."""
@@ -40,11 +43,11 @@ class Recovery:
         )
         return _first_agreeing(matches)
 
-    def by_likeness(self, pictures: Pictures, noise: MarkReading) -> ReleaseMatch | None:
-        """The release that looks most like the clip, if any agrees."""
+    def by_likeness(self, pictures: Pictures) -> ReleaseMatch | None:
+        """The release that looks most like the clip, if any agrees; one that a found mark contradicts does not."""
         if pictures.fingerprint is None:
             return None
-        readings = dict(zip(_MARK_SOURCES, (pictures.pixel, noise), strict=True))
+        readings = {"pixel_watermark": pictures.pixel}
         alike = self.repository.find_by_fingerprint(pictures.fingerprint, 3)
         return _first_agreeing(
             self._compared(release, ("fingerprint",), pictures, readings) for release, _ in alike
@@ -66,9 +69,15 @@ class Recovery:
             _differing(release, credential, readings),
             same_bytes=pictures.file.get("sha256") == release.sha256,
         )
-        if match.same_bytes:
-            return match
-        return replace(match, edits=edits_of(pictures.file, released, geometry, alike))
+        if match.same_bytes or match.comparison is Comparison.DIFFERS:
+            return match  # the release itself, or no copy of it: nothing was done to it
+        return replace(match, edits=self._edits(pictures, released, geometry, alike))
+
+    def _edits(
+        self, pictures: Pictures, released: dict[str, Any], geometry: Geometry | None, alike: Similarity | None
+    ) -> tuple[str, ...]:
+        keeps = self.keeps_credential
+        return edits_of(pictures.file, released, geometry, alike, keeps_credential=keeps)
 
 
 def _first_agreeing(matches: Iterator[ReleaseMatch]) -> ReleaseMatch | None:

@@ -3,9 +3,10 @@
 `Detector.verify`, step by step:
 
 1. Hash the file. 2. Read its credential in a confined child, while 3. another child decodes the pictures and 4. the
-pixel mark is read from them; 5. the fingerprint is taken from the same frames. 6. Where the rest is silent (or
-always, as set) the generator is run backwards for the noise mark. 7. Marks, then likeness, are looked up in the
-repository, the kept credential is read and the pictures are compared. 8. Fuse.
+pixel mark is read from them as in an uncut copy; 5. the fingerprint is taken from the same frames and looked up.
+6. Where nothing has settled the clip, the mark is searched in cut-out copies too, and 7. the generator is run
+backwards for the noise mark (or always, as set). 8. Marks are looked up in the repository, the kept credential is
+read and the pictures are compared. 9. Fuse. What a step leaves out stands in the verdict's limits.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from typing import Any, Literal
 from core.clock import Clock, SystemClock
 from core.errors import UnreadableInput
 from core.progress import Progress, silent
-from detector.findings import Findings, MarkReading, ReadingFault
+from detector.findings import Findings, MarkReading, ReadingFault, ReleaseMatch
 from detector.fusion import fuse
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
@@ -30,7 +31,7 @@ from detector.sandbox.parent import MissingInput, opened_input
 from detector.sandbox.video import SandboxedVideo
 from detector.timeline import regions_of, timeline_of
 from detector.verdict import Verdict
-from provenance.records import ManifestReport
+from provenance.records import CredentialState, ManifestReport
 from provenance.trust import TrustStore
 
 _CHUNK_BYTES = 1 << 20
@@ -80,10 +81,15 @@ class Detector:
             credential = pool.submit(self._credential, path)
             pictures = self._pictures(path, facts, progress)
             report = credential.result()
-        progress(0.7)
-        noise = self._noise_reading(pictures, report, progress)
-        progress(0.9)
-        findings = self._recovered(pictures, noise, report)
+        recovery = Recovery(self.repository, self.trust, self.clock.now(), report.state is CredentialState.PRESENT)
+        alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
+        settled = _settled_by(pictures, report, alike)
+        progress(0.4)
+        pictures = self._searched(pictures, settled, progress)
+        progress(0.8)
+        noise = self._noise_reading(pictures, settled, progress)
+        progress(0.95)
+        findings = self._findings(pictures, noise, report, recovery.by_mark(pictures, noise), alike)
         progress(1.0)
         return findings
 
@@ -118,28 +124,44 @@ class Detector:
         )
         return replace(looked, file=facts | dict(looked.file))
 
-    def _noise_reading(self, pictures: Pictures, report: ManifestReport, progress: Progress) -> MarkReading:
+    def _searched(self, pictures: Pictures, settled: str, progress: Progress) -> Pictures:
+        """The pictures with the pixel mark also looked for in cut-out copies, unless something settles the clip."""
+        if pictures.clip is None or pictures.pixel.found or pictures.pixel.extraction is None:
+            return pictures
+        if settled:
+            return replace(pictures, pixel=replace(pictures.pixel, narrowed=settled))
+        extraction = self.pixel.extract(
+            pictures.clip.clip,
+            self.watermark_keys,
+            blind=True,
+            progress=lambda share: progress(0.4 + 0.4 * share),
+        )
+        return replace(pictures, pixel=MarkReading(extraction))
+
+    def _noise_reading(self, pictures: Pictures, settled: str, progress: Progress) -> MarkReading:
         if pictures.clip is None:
             return MarkReading(not_examined=NO_PICTURES)
         if self.noise is None or self.inverter is None:
             return MarkReading(not_examined="no generator to run backwards is set up here")
         if self.invert_noise == "never":
             return MarkReading(not_examined="running the generator backwards is switched off")
-        if self.invert_noise == "fallback" and pictures.pixel.found:
-            return MarkReading(not_examined="the pixel mark already names the clip")
-        if self.invert_noise == "fallback" and report.is_intact and report.trust_list is not None:
-            return MarkReading(not_examined="a trusted credential already settles it")
+        if self.invert_noise == "fallback" and (settled or pictures.pixel.found):
+            return MarkReading(not_examined=settled or "the mark in the pictures already names the clip")
         try:
-            latents = self.inverter.invert(pictures.clip.clip, lambda share: progress(0.7 + 0.2 * share))
+            latents = self.inverter.invert(pictures.clip.clip, lambda share: progress(0.8 + 0.15 * share))
             return MarkReading(self.noise.extract(latents, self.watermark_keys))
         except ValueError as error:
             # A clip too short or too small for the model has no latents that could carry a mark.
             return MarkReading(not_examined=f"the generator can't be run backwards on this clip: {plain(error)}")
 
-    def _recovered(self, pictures: Pictures, noise: MarkReading, report: ManifestReport) -> Findings:
-        recovery = Recovery(self.repository, self.trust, self.clock.now())
-        marked = recovery.by_mark(pictures, noise)
-        alike = recovery.by_likeness(pictures, noise) if marked is None else None
+    def _findings(
+        self,
+        pictures: Pictures,
+        noise: MarkReading,
+        report: ManifestReport,
+        marked: ReleaseMatch | None,
+        alike: ReleaseMatch | None,
+    ) -> Findings:
         match = marked or alike
         extraction = pictures.pixel.extraction if pictures.pixel.found else None
         return Findings(
@@ -149,7 +171,7 @@ class Detector:
             pixel=pictures.pixel,
             noise=noise,
             marked=marked,
-            alike=alike,
+            alike=alike if marked is None else None,
             fingerprint_searched=pictures.fingerprint is not None,
             tags=pictures.tags,
             policy=self._policy(report, match.credential if match is not None and match.content_agrees else None),
@@ -165,3 +187,12 @@ class Detector:
         own = report if report.signature_valid and report.assertions_intact else None
         credential = own or kept
         return self.policy_checker(credential) if credential is not None else None
+
+
+def _settled_by(pictures: Pictures, report: ManifestReport, alike: ReleaseMatch | None) -> str:
+    """Why the dear searches are left out, in words; empty where they are needed."""
+    if report.is_intact and report.trust_list is not None:
+        return "a trusted credential with intact bytes already settles where the file comes from"
+    if alike is not None and alike.content_agrees and alike.credential_holds:
+        return "the likeness already leads to the released clip"
+    return ""

@@ -8,7 +8,7 @@ from detector.findings import ReadingFault
 
 #: Faults that say "this file is built to cost too much": what came before them is not looked at either.
 _FATAL = {"decode_budget", "too_large"}
-_MISSING_SHARE = 0.1
+_MISSING_SHARE, _MISSING_S = 0.1, 0.2
 
 
 class WatchedClip:
@@ -25,6 +25,11 @@ class WatchedClip:
         self.fault: ReadingFault | None = None
         self.counted_s = 0.0
         self.counted_frames = 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether a reading showed that no picture can be had at a bearable cost."""
+        return self.fault is not None and self.fault.after_s is None
 
     @property
     def clip(self) -> Clip:
@@ -78,7 +83,7 @@ class WatchedClip:
     def _note_missing_end(self) -> None:
         """A file cut off in the middle decodes quietly up to there; its header still tells the whole length."""
         claimed = self._duration_s
-        if self.fault is None and claimed > 0 and self.counted_s < (1 - _MISSING_SHARE) * claimed - 1.0:
+        if self.fault is None and claimed > 0 and self.counted_s < (1 - _MISSING_SHARE) * claimed - _MISSING_S:
             message = f"the file announces {claimed:.1f} s, but its pictures end at {self.counted_s:.1f} s"
             hint = "It was probably cut off while it was copied."
             self.fault = ReadingFault("truncated", message, hint, self.counted_s)

@@ -8,6 +8,7 @@ from detector.verdict import Evidence, Outcome
 
 _LOOKUP = "look-up of the mark's value in this repository; every soft binding of the credential must match"
 _FINGERPRINT = "perceptual fingerprint, eight hashes of 256 bits a second"
+_TOUCHING_S = 0.1
 _TAMPER = "presence of the mark and likeness to the original, stretch by stretch"
 
 
@@ -48,7 +49,7 @@ def _soft_binding(findings: Findings) -> Evidence:
     if not match.credential_holds:
         says = "The mark leads to a record whose kept credential does not hold."
         return Evidence(source, Outcome.FAILED, _LOOKUP, detail={"says": says, **detail})
-    says = f"The mark leads to a credential released on {match.release.created_at}."
+    says = f"The mark leads to a credential released on {match.release.created_at[:10]}."
     return Evidence(source, Outcome.FOUND, _LOOKUP, detail={"says": says, **detail})
 
 
@@ -94,9 +95,20 @@ def _tamper(findings: Findings) -> Evidence:
     if not foreign:
         says = "No stretch of the clip stands out: where the mark can be measured, it is there."
         return Evidence(source, Outcome.PASSED, _TAMPER, detail={"says": says})
-    spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in foreign)
+    spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in _joined(foreign))
     says = f"The mark is missing and the pictures differ at {spans}."
     return Evidence(source, Outcome.FAILED, _TAMPER, detail={"says": says, "stretches": foreign})
+
+
+def _joined(stretches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Stretches that touch, as one."""
+    joined: list[dict[str, Any]] = []
+    for one in stretches:
+        if joined and one["start_s"] - joined[-1]["end_s"] < _TOUCHING_S:
+            joined[-1] = joined[-1] | {"end_s": one["end_s"]}
+        else:
+            joined.append(one)
+    return joined
 
 
 def foreign_stretches(findings: Findings) -> list[dict[str, Any]]:

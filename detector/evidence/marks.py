@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from detector.evidence.strength import from_p_value
+from detector.evidence.strength import chance, from_p_value
 from detector.findings import Findings, MarkReading
 from detector.verdict import Evidence, Outcome
 
@@ -64,8 +64,8 @@ def _mark(source: str, name: str, reading: MarkReading) -> Evidence:
         says = f"No {name} of ours. A mark can also be lost, or be somebody else's, which we can't read."
         return Evidence(source, Outcome.NOT_FOUND, technique, detail={"says": says, **detail})
     says = (
-        f"Our {name} is there and names clip {reading.content_hex}. By chance an unmarked clip would look so with "
-        f"probability {extraction.p_value:.0e}, every position and size tried being counted."
+        f"Our {name} is there and names clip {reading.content_hex}. An unmarked clip looks so by chance "
+        f"{chance(extraction.p_value)} times, every position and size tried being counted."
     )
     return Evidence(
         source,

@@ -22,3 +22,12 @@ def from_p_value(p_value: float) -> float:
 def from_false_match_rate(rate: float) -> float:
     """A match that unrelated clips show at `rate`, as log10 of a likelihood ratio (a true copy always matches)."""
     return min(MAX_STRENGTH_LOG10, -math.log10(rate)) if 0 < rate < 1 else 0.0
+
+
+def chance(p_value: float) -> str:
+    """A probability as people say it: `1 in 400`, `1 in 10^31`, `less than 1 in 10^300`."""
+    if p_value <= 1e-300:
+        return "less than 1 in 10^300"
+    if p_value >= 1e-3:
+        return f"1 in {1 / p_value:.0f}"
+    return f"1 in 10^{math.floor(-math.log10(p_value))}"

@@ -164,3 +164,25 @@ def make() -> SimpleNamespace:
         broken=ManifestReport(CredentialState.BROKEN, problem="cut off"),
         segment=SegmentPresence,
     )
+
+
+class StubReader:
+    """A reader that gives one prepared reading to every clip, and counts the frames it was shown."""
+
+    def __init__(self, reading: MarkReading) -> None:
+        self.reading = reading
+        self.frames_seen: list[int] = []
+        self.blind: list[bool] = []
+
+    def extract(self, clip: Clip, keys: Any, *, blind: bool = True, progress: Any = None) -> Extraction:
+        """The prepared reading."""
+        self.frames_seen.append(sum(1 for _ in clip.frames()))
+        self.blind.append(blind)
+        assert self.reading.extraction is not None
+        return self.reading.extraction
+
+
+@pytest.fixture
+def silent_reader() -> StubReader:
+    """A reader that never finds a mark."""
+    return StubReader(no_mark())

@@ -67,12 +67,12 @@ def test_threads_of_a_child_are_confined_too(hooks: str, input_file: Path) -> No
     ("job", "limits", "code"),
     [
         ("sleep_forever", SandboxLimits(wall_s=1.0), "decoder_timeout"),
-        ("spin_forever", SandboxLimits(cpu_s=1, wall_s=30), "decode_budget"),
+        ("spin_forever", SandboxLimits(cpu_s=1, wall_s=60), "decode_budget"),
         ("crash", SandboxLimits(), "decoder_crashed"),
         ("raise_fault", SandboxLimits(), "decoder_crashed"),
         ("vanish", SandboxLimits(), "decoder_crashed"),
-        ("lie_about_length", SandboxLimits(wall_s=5), "decoder_crashed"),
-        ("send_garbage", SandboxLimits(wall_s=5), "decoder_crashed"),
+        ("lie_about_length", SandboxLimits(wall_s=30), "decoder_crashed"),
+        ("send_garbage", SandboxLimits(wall_s=30), "decoder_crashed"),
         ("send_bad_json", SandboxLimits(), "decoder_crashed"),
         ("no_such_job", SandboxLimits(), "decoder_crashed"),
     ],
@@ -88,7 +88,7 @@ def test_a_child_gone_wrong_is_a_named_error(
     assert caught.value.code == code
     assert caught.value.hint
     assert "secret" not in str(caught.value)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert children_of_this_process() <= before
 
 

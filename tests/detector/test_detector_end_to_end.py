@@ -1,0 +1,214 @@
+"""With the real rooms: a clip marked, signed and registered, then handed on the ways people hand clips on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from core.clip import RGB, Clip
+from core.clock import rfc3339
+from core.video import open_clip, transcode, write_clip
+from detector.report import render_html, summary_lines
+from detector.sandbox.credential import read_manifest_sandboxed
+from detector.service import Detector
+from detector.verdict import Conclusion
+from provenance.fingerprint import fingerprint_clip
+from provenance.keys import KeyStore
+from provenance.manifest import ManifestFacts
+from provenance.records import CredentialState, Release, SoftBinding
+from provenance.repository import MemoryManifestRepository
+from provenance.signing import sign_clip
+from provenance.trust import TrustStore
+from watermark.payload import Payload
+from watermark.pixel import PixelWatermark
+
+pytestmark = pytest.mark.slow
+SIZE, FRAMES = 320, 48
+
+
+def scenery(seed: int) -> RGB:
+    """Two seconds of a textured landscape sliding by with a disc on it."""
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, 255, (SIZE + 80, SIZE * 2, 3), dtype=np.uint8)
+    ground = cv2.addWeighted(cv2.GaussianBlur(noise, (0, 0), 9), 0.7, cv2.GaussianBlur(noise, (0, 0), 1.2), 0.3, 0)
+    ground = cv2.normalize(ground, None, 10, 245, cv2.NORM_MINMAX)
+    frames = np.stack([ground[i : i + SIZE, 2 * i : 2 * i + SIZE] for i in range(FRAMES)])
+    for number, frame in enumerate(frames):
+        cv2.circle(frame, (60 + 3 * number, 150), 36, (220, 40 + seed, 40), -1)
+    return frames
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One installation with one released clip."""
+
+    folder: Path
+    clip: Path
+    frames: RGB
+    payload: Payload
+    keys: KeyStore
+    detector: Detector
+    pixel: PixelWatermark
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    folder = tmp_path_factory.mktemp("studio")
+    keys = KeyStore.create(folder / "keys", "a passphrase", organisation="Test Studio")
+    payload = Payload.fresh(keys.watermark_key_id)
+    pixel = PixelWatermark()
+    frames = scenery(1)
+    marked = folder / "marked.mp4"
+    clip = Clip.from_array(frames, 24)
+    write_clip(pixel.embed(clip, payload, keys.watermark_keys[payload.key_id], psnr_db=42.0), marked, crf=16)
+    fingerprint = fingerprint_clip(open_clip(marked))
+    bindings = (
+        SoftBinding(pixel.alg, payload.to_bytes(), 0, 2000, "pixel watermark"),
+        SoftBinding(fingerprint.alg, fingerprint.to_bytes(), 0, 2000, "fingerprint"),
+    )
+    now = datetime.now(UTC)
+    facts = ManifestFacts("Clip", now, SIZE, SIZE, Fraction(24), FRAMES / 24, bindings, "test model")
+    signed = sign_clip(marked, folder / "clip.mp4", facts, keys.signer())
+    repository = MemoryManifestRepository()
+    described = {"file": {"width_px": SIZE, "height_px": SIZE, "fps": "24", "duration_s": FRAMES / 24}}
+    repository.put(
+        Release(
+            signed.manifest_id,
+            signed.sha256,
+            signed.manifest_store,
+            bindings,
+            fingerprint,
+            rfc3339(now),
+            described,
+        )
+    )
+    trust = TrustStore.default(own_root_pem=keys.root_pem)
+    detector = Detector(trust, repository, pixel, keys.watermark_keys)
+    return Studio(folder, signed.path, frames, payload, keys, detector, pixel)
+
+
+def test_an_untouched_clip_is_verified(studio: Studio) -> None:
+    """The released file: verified, generated, by us, with its own mark found and its page drawn."""
+    verdict = studio.detector.verify(studio.clip)
+    assert verdict.conclusion is Conclusion.VERIFIED
+    assert (verdict.origin, verdict.issuer) == ("generated", "Test Studio")
+    assert verdict.manifest is not None
+    assert verdict.manifest["trust_list"] == "reelproof"
+    assert verdict.watermark["pixel"]["content_id"] == studio.payload.content_hex
+    assert "Test Studio" in render_html(verdict)
+    assert summary_lines(verdict)[0] == "VERIFIED"
+
+
+def copied(change: Callable[[RGB], RGB], crf: int = 20) -> Callable[[Studio, Path], None]:
+    """A copy made by changing the decoded frames and encoding them anew."""
+
+    def make(studio: Studio, path: Path) -> None:
+        frames = change(open_clip(studio.clip).to_array())
+        write_clip(Clip.from_array(np.ascontiguousarray(frames), 24), path, crf=crf)
+
+    return make
+
+
+COPIES: dict[str, tuple[Callable[[Studio, Path], None], str]] = {
+    "re-encoded": (lambda s, path: transcode(s.clip, path, crf=28), "re-encoded"),
+    "half size": (lambda s, path: transcode(s.clip, path, crf=20, width_px=SIZE // 2), "scaled to 50 %"),
+    "cropped": (copied(lambda f: f[:, 16:304, 16:304]), "cropped to about 81 %"),
+    "trimmed": (copied(lambda f: f[12:]), "trimmed: 0.5-2.0 s of 2.0 s"),
+    "mirrored": (copied(lambda f: f[:, :, ::-1]), "mirrored left to right"),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_without_credential_is_recovered(studio: Studio, tmp_path: Path, name: str) -> None:
+    """Its credential gone, the copy still leads back to it, and what was done to it is named."""
+    make, edit = COPIES[name]
+    make(studio, tmp_path / "copy.mp4")
+    verdict = studio.detector.verify(tmp_path / "copy.mp4")
+    assert verdict.conclusion is Conclusion.RECOVERED
+    assert (verdict.origin, verdict.issuer) == ("generated", "Test Studio")
+    assert verdict.manifest is None
+    assert verdict.match is not None
+    assert verdict.match["content_agrees"]
+    assert any(edit in one for one in verdict.match["edits"])
+    assert verdict.watermark["pixel"]["found"]
+
+
+def test_a_likeness_alone_recovers(studio: Studio, tmp_path: Path) -> None:
+    """The same pictures without any mark are known by what they look like."""
+    write_clip(Clip.from_array(studio.frames, 24), tmp_path / "unmarked.mp4", crf=20)
+    verdict = studio.detector.verify(tmp_path / "unmarked.mp4")
+    assert verdict.conclusion is Conclusion.RECOVERED
+    assert verdict.match is not None
+    assert verdict.match["found_by"] == ["fingerprint"]
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_one_changed_byte_of_the_pictures_is_altered(studio: Studio, tmp_path: Path, place: float) -> None:
+    """The mark is there and the frames look alike: the hard binding decides."""
+    content = bytearray(studio.clip.read_bytes())
+    media = content.rfind(b"mdat")
+    content[media + 4 + int(place * (len(content) - media - 5))] ^= 0x01
+    (tmp_path / "altered.mp4").write_bytes(content)
+    verdict = studio.detector.verify(tmp_path / "altered.mp4")
+    assert verdict.conclusion is Conclusion.ALTERED
+    assert verdict.issuer == "Test Studio"
+
+
+def test_a_changed_byte_of_the_credential_never_verifies(studio: Studio, tmp_path: Path) -> None:
+    """Whatever byte of the credential changes, the clip is not verified, and nothing crashes."""
+    content = studio.clip.read_bytes()
+    start = content.find(b"jumb")
+    end = content.rfind(b"mdat")
+    quick = replace(studio.detector, watermark_keys={})
+    for number, place in enumerate(np.linspace(start, end - 40, 6).astype(int)):
+        changed = bytearray(content)
+        changed[place] ^= 0x10
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(changed)
+        assert quick.verify(path).conclusion in (Conclusion.ALTERED, Conclusion.RECOVERED, Conclusion.NO_EVIDENCE)
+
+
+def test_a_mark_on_foreign_content_is_a_conflict(studio: Studio, tmp_path: Path) -> None:
+    """Our mark over other pictures: a conflict that names nobody."""
+    key = studio.keys.watermark_keys[studio.payload.key_id]
+    foreign = Clip.from_array(scenery(9)[:, ::-1], 24)
+    write_clip(studio.pixel.embed(foreign, studio.payload, key), tmp_path / "forged.mp4", crf=16)
+    verdict = studio.detector.verify(tmp_path / "forged.mp4")
+    assert verdict.conclusion is Conclusion.CONFLICT
+    assert verdict.issuer is None
+    assert verdict.match is not None
+    assert verdict.match["credential"] is None
+
+
+def test_a_stranger_s_installation_calls_it_untrusted_not_fake(studio: Studio) -> None:
+    """Elsewhere, where our root is on no list, the intact clip is signed by somebody unknown."""
+    elsewhere = replace(studio.detector, trust=TrustStore.default(), repository=MemoryManifestRepository())
+    verdict = replace(elsewhere, watermark_keys={}).verify(studio.clip)
+    assert verdict.conclusion is Conclusion.SIGNED_UNTRUSTED
+    assert verdict.issuer is None
+
+
+def test_a_mark_without_record_is_said_so(studio: Studio, tmp_path: Path) -> None:
+    """Our mark, but another repository: marked by one of our keys, credential not here."""
+    transcode(studio.clip, tmp_path / "copy.mp4", crf=23)
+    verdict = replace(studio.detector, repository=MemoryManifestRepository()).verify(tmp_path / "copy.mp4")
+    assert verdict.conclusion is Conclusion.NO_EVIDENCE
+    assert "not in this repository" in verdict.headline
+
+
+@pytest.mark.clips
+def test_vendor_credentials_are_read_with_the_right_issuer(shared_folder: Path) -> None:
+    """Google's and OpenAI's credentials: intact, trusted by the right list, generated; in the confined child."""
+    trust = TrustStore.default()
+    expected = {"Veo": ("Google LLC", "c2pa"), "Sora": ("OpenAI", "c2pa-interim")}
+    for path in sorted((shared_folder / "c2pa" / "vendor").glob("*.mp4")):
+        report = read_manifest_sandboxed(path, trust)
+        issuer, listed = next(value for name, value in expected.items() if name in path.name)
+        assert report.state is CredentialState.PRESENT
+        assert report.is_intact
+        assert (report.issuer, report.trust_list, report.origin) == (issuer, listed, "generated")
