@@ -1,0 +1,243 @@
+"""`generate`, `seal`, `verify`, `backends`, `train`: the commands about clips."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.errors import RequirementNotMet, UsageError
+from reelproof.cli.output import err, note, out, show_json, watching
+from reelproof.releases import ReleaseReport, SealFacts
+from reelproof.settings import load_settings
+
+if TYPE_CHECKING:
+    from detector.verdict import Verdict
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".3gp"})
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Out = Annotated[Path, typer.Option("--output", "-o", help="Where the finished clip goes (.mp4).")]
+
+
+def _size(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise UsageError(
+            f"a size is written WIDTHxHEIGHT, got {text!r}", code="size", hint="For example --size 256x256."
+        )
+    return int(width), int(height)
+
+
+def _fps(text: str | None) -> Fraction | None:
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as fault:
+        raise UsageError(
+            f"{text!r} is no frame rate", code="fps", hint="For example --fps 12 or 30000/1001."
+        ) from fault
+    if rate <= 0:
+        raise UsageError("a frame rate is above zero", code="fps", hint="For example --fps 12.")
+    return rate
+
+
+def _require_mp4(path: Path) -> None:
+    if path.suffix.lower() != ".mp4":
+        raise UsageError(
+            f"clips are written as MP4, got {path.name!r}",
+            code="output_suffix",
+            hint="Give an output ending in .mp4.",
+        )
+
+
+def _show_release(report: ReleaseReport, as_json: bool) -> None:
+    if as_json:
+        show_json(report.to_json())
+        return
+    pixel = report.watermark["pixel"]
+    took = sum(report.timings_s.values())
+    out.print(f"{report.path}", markup=False)
+    out.print(f"  content ID   {report.content_id}")
+    out.print(f"  manifest     {report.manifest_id}")
+    out.print(f"  pixel mark   {pixel['psnr_db']} dB, read back with p = {pixel['self_check_p_value']:.1e}")
+    out.print(f"  decision     log entry {report.log['index']}, root {report.log['root'][:16]}…")
+    out.print(f"  took         {took:.1f} s", markup=False)
+    for warning in report.coverage["warnings"]:
+        note(f"warning: {warning}")
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the clip shows.")],
+    output: Out,
+    backend: Annotated[str | None, typer.Option(help="Which generator (see `reelproof backends`).")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frames a second.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, prompt and key: same motion.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
+    negative: Annotated[str, typer.Option(help="What the clip must not show.")] = "",
+    camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a signed, watermarked clip from a prompt, if the policy allows it."""
+    from generator.port import GenerationRequest
+
+    _require_mp4(output)
+    width, height = _size(size)
+    services = _services()
+    request = GenerationRequest(
+        prompt=prompt,
+        negative_prompt=negative,
+        width_px=width,
+        height_px=height,
+        seconds=seconds,
+        fps=_fps(fps),
+        steps=steps,
+        guidance_scale=guidance,
+        seed=seed,
+        camera=camera,
+        backend=backend or services.settings.backend,
+    )
+    with watching(quiet=as_json) as watch:
+        report = services.pipeline.generate(request, output, watch=watch)
+    _show_release(report, as_json)
+
+
+def seal(
+    source: Annotated[Path, typer.Argument(metavar="IN.mp4", help="A clip that another generator made.")],
+    output: Out,
+    system: Annotated[str, typer.Option(help="The system that made it.")] = "unnamed generator",
+    model: Annotated[str, typer.Option(help="The model that made it.")] = "unnamed model",
+    prompt: Annotated[str, typer.Option(help="Its prompt, for the policy; never written into the file.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Mark, sign and register a clip that another generator made; its own credential is kept."""
+    _require_mp4(output)
+    services = _services()
+    with watching(quiet=as_json) as watch:
+        report = services.pipeline.seal(source, output, SealFacts(system, model, prompt), watch=watch)
+    _show_release(report, as_json)
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Clips, or folders of clips.")],
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report of one clip as a web page.")] = None,
+    require: Annotated[str | None, typer.Option(help="Exit 4 unless every clip has this conclusion.")] = None,
+) -> None:
+    """Say where clips come from and what that rests on. A folder or many files is a batch, one line each."""
+    from detector.verdict import Conclusion
+
+    known = [str(conclusion) for conclusion in Conclusion]
+    if require is not None and require not in known:
+        raise UsageError(f"{require!r} is no conclusion", code="require", hint=f"One of {', '.join(known)}.")
+    clips = _clips_under(paths)
+    if html is not None and len(clips) != 1:
+        raise UsageError(
+            "--html takes one clip", code="html", hint="Verify the clips one by one to get their pages."
+        )
+    verdicts = _verify_all(clips, as_json)
+    if html is not None:
+        _write_page(html, clips[0], verdicts[0])
+    unmet = [
+        str(clip)
+        for clip, verdict in zip(clips, verdicts, strict=True)
+        if require and verdict.conclusion != require
+    ]
+    if unmet:
+        raise RequirementNotMet(
+            f"{len(unmet)} of {len(clips)} clips are not {require}: {', '.join(unmet[:5])}",
+            code="require_not_met",
+            hint="The verdict says why; --json gives all of its evidence.",
+        )
+    if len(clips) == 1 and verdicts[0].conclusion is Conclusion.UNREADABLE:
+        raise typer.Exit(5)
+
+
+def _verify_all(clips: list[Path], as_json: bool) -> "list[Verdict]":
+    from detector.report import summary_lines
+
+    detector = _services().detector
+    verdicts = []
+    with watching(quiet=as_json) as watch:
+        for done, clip in enumerate(clips):
+
+            def told(fraction: float, /, done: int = done) -> None:
+                watch("verify", (done + fraction) / len(clips))
+
+            verdict = detector.verify(clip, progress=told)
+            verdicts.append(verdict)
+            if as_json:
+                named = {"path": str(clip)} if len(clips) > 1 else {}
+                show_json(verdict.to_json() | named, pretty=False if len(clips) > 1 else None)
+            elif len(clips) > 1:
+                out.print(f"{verdict.conclusion:<17} {clip}", markup=False)
+    if not as_json and len(clips) == 1:
+        for line in summary_lines(verdicts[0]):
+            out.print(line, markup=False)
+    return verdicts
+
+
+def _clips_under(paths: list[Path]) -> list[Path]:
+    clips: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            clips += sorted(file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
+        elif path.exists():
+            clips.append(path)
+        else:
+            from core.errors import UnreadableInput
+
+            raise UnreadableInput(f"no such file: {path}", code="no_such_file", hint="Check the path.")
+    if not clips:
+        raise UsageError("no clips there", code="no_clips", hint=f"Looked for {', '.join(sorted(VIDEO_SUFFIXES))}.")
+    return clips
+
+
+def _write_page(page: Path, clip: Path, verdict: "Verdict") -> None:
+    from core.files import write_atomically
+    from detector.report import render_html
+    from reelproof.thumbnails import thumbnails_of
+
+    write_atomically(page, render_html(verdict, thumbnails=thumbnails_of(clip)).encode())
+    note(f"report written to {page}")
+
+
+def backends(as_json: Json = False) -> None:
+    """What can generate here, and what each can do."""
+    services = _services()
+    rows: list[dict[str, Any]] = []
+    for name in services.backends:
+        rows.append(services.backends.describe(name))
+    if as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        out.print(f"{row['name']:<10} {row['state']}", markup=False)
+        for key, value in row.get("capabilities", {}).items():
+            out.print(f"             {key:<18} {value}", markup=False)
+
+
+def train(context: typer.Context) -> None:
+    """Train the embedded model; options as in `python -m generator.train --help`."""
+    import subprocess
+
+    finished = subprocess.run([sys.executable, "-m", "generator.train", *context.args], check=False)
+    if finished.returncode:
+        raise typer.Exit(finished.returncode)
+
+
+def _services() -> Any:
+    from reelproof.wiring import build
+
+    services = build(load_settings())
+    if services.made_keys:
+        note(f"made new keys in {services.settings.home / 'keys'}")
+    err.file.flush()
+    return services

@@ -1,0 +1,66 @@
+"""`policy check`: decide without generating."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import UnreadableInput, UsageError
+from reelproof.cli.output import out, show_json
+from reelproof.settings import load_settings
+
+app = typer.Typer(help="Ask the policy without generating.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Ask the policy without generating."""
+
+
+@app.command("check")
+def check(
+    prompt: Annotated[str | None, typer.Argument(help="The prompt to decide on.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="One prompt a line; one JSON line out for each, in order.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
+) -> None:
+    """Decide on a prompt, or on a file of prompts. Every decision is logged. Exit 3 when one prompt is refused."""
+    if (prompt is None) == (file is None):
+        raise UsageError(
+            "give a prompt or --file, one of them", code="prompt", hint='reelproof policy check "a red ball"'
+        )
+    from policy.decision import PolicyInput
+    from reelproof.wiring import build
+
+    gate = build(load_settings()).gate
+    if file is not None:
+        for line in _prompts(file):
+            show_json(decision_json(gate.decide(PolicyInput({"prompt": line}))), pretty=False)
+        return
+    logged = gate.decide(PolicyInput({"prompt": prompt or ""}))
+    answer = decision_json(logged)
+    if as_json:
+        show_json(answer)
+    else:
+        out.print(f"{answer['outcome']}  (log entry {answer['log_index']})")
+        for code, reason in zip(answer["codes"], answer["reasons"], strict=False):
+            out.print(f"  {code}  {reason}", markup=False)
+    if answer["outcome"] == "refuse":
+        raise typer.Exit(3)
+
+
+def decision_json(logged: Any) -> dict[str, Any]:
+    """A logged decision as `reelproof.decision/1`."""
+    return {**logged.decision.to_json(), "log_index": logged.log_index}
+
+
+def _prompts(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UnreadableInput(
+            f"can't read prompts from {file.name}: {fault}",
+            code="prompts_unreadable",
+            hint="Give a UTF-8 text file.",
+        ) from fault

@@ -1,0 +1,184 @@
+"""Which implementation stands behind each plug point, chosen by name, built from the settings."""
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from core.clip import Clip
+from core.clock import Clock, SystemClock
+from core.errors import ConfigurationError
+from core.files import write_atomically
+from core.progress import Progress, silent
+from detector.sandbox import SandboxedVideo, SandboxLimits
+from detector.service import Detector
+from generator.port import GeneratorBackend, LatentInverter, Latents
+from policy.filter import PolicyFilter
+from policy.gate import PolicyGate
+from policy.log import DecisionLog
+from provenance.blobs import FolderBlobStore
+from provenance.keys import KeyStore
+from provenance.repository import ManifestRepository, SqlManifestRepository
+from provenance.trust import TrustStore
+from reelproof.backends import Backends
+from reelproof.pipeline import Pipeline
+from reelproof.proofs import DecisionProofChecker
+from reelproof.settings import Settings
+from watermark.noise import NoiseWatermark
+from watermark.pixel import PixelWatermark
+
+_PASSPHRASE_BYTES = 24
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a command or the server works with. `made_keys` says that this call made the home's keys."""
+
+    settings: Settings
+    clock: Clock
+    keys: KeyStore
+    gate: PolicyGate
+    log: DecisionLog
+    trust: TrustStore
+    repository: ManifestRepository
+    backends: Backends
+    pipeline: Pipeline
+    detector: Detector
+    made_keys: bool = False
+
+
+def build(settings: Settings, clock: Clock | None = None, backends: Backends | None = None) -> Services:
+    """The services of one home; makes its keys on first use. `backends` replaces the generators of this release.
+
+    Raises:
+        ConfigurationError: keys, trust lists, database or log can't be used as they are.
+    """
+    clock = clock or SystemClock()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    made_keys = not keys_folder(settings).exists()
+    keys = create_keys(settings, clock) if made_keys else open_keys(settings)
+    log = DecisionLog(settings.home / "log", keys.log_key, settings.log_origin)
+    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock)
+    repository = SqlManifestRepository(settings.repository_url, FolderBlobStore(settings.home / "blobs"))
+    trust = TrustStore.default(own_root_pem=keys.root_pem)
+    backends = backends or backends_of(settings)
+    pixel, noise = PixelWatermark(), NoiseWatermark()
+    untrusted = partial(_open_untrusted, settings)
+    pipeline = Pipeline(settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted)
+    detector = Detector(
+        trust,
+        repository,
+        pixel,
+        keys.watermark_keys,
+        noise,
+        _LazyInverter(backends, "embedded"),
+        settings.invert_noise,
+        sandbox_limits(settings),
+        clock,
+        DecisionProofChecker(log),
+    )
+    return Services(settings, clock, keys, gate, log, trust, repository, backends, pipeline, detector, made_keys)
+
+
+def backends_of(settings: Settings) -> Backends:
+    """The generators this release knows, by name; none is loaded yet."""
+    return Backends({"embedded": _embedded, "wan": partial(_wan, settings)}, {"embedded": _embedded_inverter})
+
+
+def keys_folder(settings: Settings) -> Path:
+    """Where this home's keys lie."""
+    return settings.home / "keys"
+
+
+def create_keys(settings: Settings, clock: Clock | None = None) -> KeyStore:
+    """New keys for a home that has none. Raises ConfigurationError where keys already are."""
+    if keys_folder(settings).exists():
+        raise ConfigurationError(
+            f"there are keys in {keys_folder(settings)} already",
+            code="keys_exist",
+            hint="Use them, or choose another REELPROOF_HOME. Old clips can't be recognised without their keys.",
+        )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    if settings.key_passphrase is None and not _passphrase_file(settings).exists():
+        write_atomically(_passphrase_file(settings), secrets.token_urlsafe(_PASSPHRASE_BYTES).encode(), mode=0o600)
+    return KeyStore.create(
+        keys_folder(settings),
+        _passphrase(settings),
+        organisation=settings.organisation,
+        clock=clock or SystemClock(),
+    )
+
+
+def open_keys(settings: Settings) -> KeyStore:
+    """The keys of a home. Raises ConfigurationError where there are none, or they don't open."""
+    return KeyStore.open(keys_folder(settings), _passphrase(settings))
+
+
+def _passphrase_file(settings: Settings) -> Path:
+    return settings.home / "passphrase"
+
+
+def _passphrase(settings: Settings) -> str:
+    if settings.key_passphrase is not None:
+        return settings.key_passphrase.get_secret_value()
+    try:
+        return _passphrase_file(settings).read_text().strip()
+    except OSError as fault:
+        raise ConfigurationError(
+            "no passphrase for the keys",
+            code="passphrase_missing",
+            hint=f"Set REELPROOF_KEY_PASSPHRASE, or put back {_passphrase_file(settings)}; "
+            "`reelproof keys init` makes keys in a new home.",
+        ) from fault
+
+
+def _embedded() -> GeneratorBackend:
+    from generator.embedded import EmbeddedBackend
+
+    return EmbeddedBackend.load()
+
+
+def _wan(settings: Settings) -> GeneratorBackend:
+    from generator.diffusers_wan import WanBackend
+
+    if settings.wan_model is None:
+        raise ConfigurationError(
+            "the Wan backend has no model",
+            code="wan_model_missing",
+            hint="Set REELPROOF_WAN_MODEL to a local folder with a Wan checkpoint in diffusers form.",
+        )
+    return WanBackend.load(settings.wan_model)
+
+
+class _LazyInverter:
+    """The inverter of the default backend, loaded when a clip is really read back."""
+
+    def __init__(self, backends: Backends, name: str) -> None:
+        self._backends = backends
+        self._name = name
+
+    def invert(self, clip: Clip, progress: Progress = silent) -> Latents:
+        """Estimated initial latents of a clip, blind."""
+        return self._backends.inverter(self._name).invert(clip, progress)
+
+
+def _embedded_inverter(backend: GeneratorBackend) -> LatentInverter:
+    from generator.embedded import EmbeddedBackend, EmbeddedInverter
+
+    if not isinstance(backend, EmbeddedBackend):
+        raise TypeError(f"the embedded inverter runs the embedded model backwards, not {backend.name}")
+    return EmbeddedInverter(backend)
+
+
+def sandbox_limits(settings: Settings) -> SandboxLimits:
+    """What a confined child may use, as set."""
+    return SandboxLimits(
+        memory_bytes=settings.verify_memory_bytes,
+        cpu_s=round(2 * settings.verify_wall_s),
+        wall_s=settings.verify_wall_s,
+        max_input_bytes=max(settings.max_upload_bytes, SandboxLimits.max_input_bytes),
+    )
+
+
+def _open_untrusted(settings: Settings, path: Path) -> Clip:
+    return SandboxedVideo(path, sandbox_limits(settings)).open()
