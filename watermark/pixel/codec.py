@@ -141,7 +141,7 @@ def _block(pieces: tuple[Slice, ...], clip: Clip, keys: Mapping[int, bytes]) -> 
 def _public_geometry(geometry: Geometry, clip: Clip) -> Geometry:
     """The geometry in pixels of the clip as it is and as it was marked, instead of read and canonical ones.
 
-    A clip above 2304 px is marked at a whole fraction of its size; a copy's own reduction stands in for its original's.
+    A clip above 2304 px is marked at a whole fraction of its size; a copy's own reduction stands in for that.
     """
     width, height = read_size(clip.info.width_px, clip.info.height_px)
     times = CanonicalGrid.of(clip.info.width_px, clip.info.height_px).reduction

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 
 FLAT_LEVELS = 0.75
-"""Root mean square of the mark, in 8-bit levels, on flat mid-grey: 50.6 dB, a fine grain at four-fold enlargement."""
+"""Root mean square of the mark, in 8-bit levels, on flat mid-grey: 50.6 dB, fine grain at four-fold size."""
 
 TEXTURE_SLOPE = 0.28
 """Levels of mark per level of local deviation, up to `TEXTURE_CAP`."""

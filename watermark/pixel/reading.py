@@ -36,7 +36,7 @@ FALSE_POSITIVE_RATE = 1e-9
 """The one threshold: the chance that a clip not marked with these keys is called marked, over all decisions."""
 
 BLIND_SCALES = (0.4, 2.5)
-"""Marked size over present size that the blind search covers; whole resized clips are found from 0.2 to 5."""
+"""Marked size over present size that the blind search covers; whole clips of usual sizes: 0.25 to 4."""
 
 _BLIND_STEP = 0.013
 _BLIND_SIDE_PX = 480
@@ -68,7 +68,8 @@ _COMMON_SIDES_PX = (
     ),
     *(2048, 2160),
 )
-_WHOLE_SCALES = (0.2, 5.0)
+_WHOLE_SCALES = (0.25, 4.0)
+_APART = 1.0015
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def single_look_z(block: Block, timing: Timing) -> dict[int, float]:
     chips = _chips(block, block.own_scale, 0, 0)
     scores = {}
     for key_id, key in block.keys.items():
-        correlation = _correlate(chips, key, 0, 0)
+        correlation = _correlate(chips, _signs(chips[0], key, 0, 0), 0, 0)
         z, _ = best_timing(block.indices, correlation, _products(chips), (timing,))
         scores[key_id] = z
     return scores
@@ -151,11 +152,12 @@ def timed(block: Block, geometry: Geometry, near: Sequence[tuple[int, int]] = ((
     fields = [lay_out(s.residual, geometry) for s in block.slices]
     row, column = chip_origin(geometry)
     best = Sighting(-np.inf, -1, geometry, Timing(0, 0), 0)
+    signs = {key_id: _signs(fields[0].chips(), key, row, column) for key_id, key in block.keys.items()}
     for down, across in near:
         chips = np.stack([f.chips(down, across) for f in fields])
         products = _products(chips)
-        for key_id, key in block.keys.items():
-            z, timing = best_timing(block.indices, _correlate(chips, key, row, column), products)
+        for key_id in block.keys:
+            z, timing = best_timing(block.indices, _correlate(chips, signs[key_id], row, column), products)
             if z > best.z:
                 shifted = _shifted(geometry, down, across)
                 best = Sighting(z, key_id, shifted, timing, 0)
@@ -177,31 +179,39 @@ def _products(chips: Plane) -> NDArray[np.float64]:
     return np.asarray(flat @ flat.T, np.float64)
 
 
-def _correlate(chips: Plane, key: bytes, row: int, column: int) -> NDArray[np.float64]:
+def _signs(chips: Plane, key: bytes, row: int, column: int) -> Plane:
+    """Every pilot's signs where a picture's chips lie on the plane, float32 (8, n)."""
+    rows, columns, _, _ = window(chips, row, column)
+    return np.stack([pilot_chips(key, p)[rows, columns].ravel() for p in range(PILOTS)]).astype(np.float32)
+
+
+def _correlate(chips: Plane, signs: Plane, row: int, column: int) -> NDArray[np.float64]:
     """Each slice's sum with each pilot's signs, (J, 8)."""
-    rows, columns, inner_rows, inner_columns = window(chips[0], row, column)
+    _, _, inner_rows, inner_columns = window(chips[0], row, column)
     values = chips[:, inner_rows, inner_columns].reshape(len(chips), -1)
-    signs = np.stack([pilot_chips(key, p)[rows, columns].ravel() for p in range(PILOTS)]).astype(np.float32)
     return np.asarray(values @ signs.T, np.float64)
 
 
 def resized_whole(block: Block) -> Sighting:
-    """The best of the scales at which a whole picture of a usual size would now have this one."""
-    own = block.own_scale
-    ratios = sorted(
-        {
-            round(usual / side, 4)
-            for usual in _COMMON_SIDES_PX
-            for side in (block.width_px, block.height_px)
-            if _WHOLE_SCALES[0] <= usual / side <= _WHOLE_SCALES[1] and usual != side
-        },
-        key=lambda ratio: abs(np.log(ratio)),
-    )
-    reduction = CanonicalGrid.of(block.width_px, block.height_px).reduction
-    scaled = [replace(own, scale=own.scale * reduction * r, scale_y=own.scale_y * reduction * r) for r in ratios]
-    return _best_of(
-        replace(block, slices=_merged(block)), [replace(g, flipped=f) for f in (False, True) for g in scaled]
-    )
+    """The best of the scales at which a whole picture of a usual size would now have this one. Mirrors are left to
+    the blind search."""
+    own, times = block.own_scale, CanonicalGrid.of(block.width_px, block.height_px).reduction
+    scaled = [
+        replace(own, scale=own.scale * times * ratio, scale_y=own.scale_y * times * ratio)
+        for ratio in usual_ratios(block.width_px, block.height_px)
+    ]
+    return _best_of(replace(block, slices=_merged(block)), scaled)
+
+
+def usual_ratios(width_px: int, height_px: int) -> list[float]:
+    """Usual sides over a clip's own, 0.25 to 4, ascending, none within 0.15 % of another."""
+    every = sorted(usual / side for usual in _COMMON_SIDES_PX for side in (width_px, height_px))
+    kept: list[float] = []
+    for ratio in every:
+        inside = _WHOLE_SCALES[0] <= ratio <= _WHOLE_SCALES[1]
+        if inside and ratio != 1.0 and (not kept or ratio > kept[-1] * _APART):
+            kept.append(ratio)
+    return kept
 
 
 def _merged(block: Block) -> tuple[Slice, ...]:
