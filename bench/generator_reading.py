@@ -1,0 +1,116 @@
+"""Reads colour and shape of the main object off a clip's pixels, knowing nothing of the prompt.
+
+The object is the largest patch of strong chroma; its colour the palette entry nearest in hue; its shape the
+silhouette with the best overlap (intersection over union) over position, size and turn, over several frames.
+"""
+
+import colorsys
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.clip import RGB
+from generator.scenes.shapes import DISTANCES
+from generator.scenes.spec import COLOURS
+
+CHROMA = 0.27
+"""Between the palest object in shade (0.33) and the most colourful background (the sky, 0.20)."""
+SMALLEST_SHARE = 0.004
+"""Share of the picture an object must cover to be read at all."""
+FRAMES_READ = 9
+_SIDE = 48
+_TURNS = {"ball": 1, "ring": 1, "cube": 9, "triangle": 12, "star": 8, "heart": 24}
+_PERIOD = {
+    "ball": 1.0,
+    "ring": 1.0,
+    "cube": np.pi / 2,
+    "triangle": 2 * np.pi / 3,
+    "star": 2 * np.pi / 5,
+    "heart": 2 * np.pi,
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was seen: None where no object was. `overlap` is the best shape's mean intersection over union."""
+
+    colour: str | None
+    shape: str | None
+    overlap: float
+
+
+def read_clip(frames: RGB) -> Reading:
+    """Colour and shape of the main object of a clip (F, H, W, 3)."""
+    votes: dict[str, list[float]] = {}
+    overlaps: dict[str, list[float]] = {shape: [] for shape in DISTANCES}
+    for frame in frames[np.linspace(0, len(frames) - 1, FRAMES_READ).astype(int)]:
+        mask = object_mask(frame)
+        if mask is None:
+            continue
+        colour, weight = _colour(frame, mask)
+        votes.setdefault(colour, []).append(weight)
+        if not _touches_border(mask):
+            seen = _normalised(mask)
+            for shape in DISTANCES:
+                overlaps[shape].append(max(_overlap(seen, silhouette) for silhouette in silhouettes(shape)))
+    colour = max(votes, key=lambda name: sum(votes[name])) if votes else None
+    means = {shape: float(np.mean(values)) for shape, values in overlaps.items() if values}
+    shape = max(means, key=lambda name: means[name]) if means else None
+    return Reading(colour, shape, means[shape] if shape else 0.0)
+
+
+def object_mask(frame: RGB) -> NDArray[np.bool_] | None:
+    """The largest connected patch of strong chroma (H, W), or None."""
+    smooth = cv2.GaussianBlur(frame, (0, 0), frame.shape[0] / 170)
+    strong = (smooth.max(axis=2).astype(int) - smooth.min(axis=2) > CHROMA * 255).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(strong)
+    if count < 2:
+        return None
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    if stats[largest, cv2.CC_STAT_AREA] < SMALLEST_SHARE * strong.size:
+        return None
+    return np.asarray(labels == largest)
+
+
+@lru_cache
+def silhouettes(shape: str) -> tuple[NDArray[np.bool_], ...]:
+    """The shape's normalised silhouettes, one per turn that looks different."""
+    at = (np.arange(256, dtype=np.float32) + 0.5) / 128 - 1
+    x, y = np.meshgrid(at * 1.5, at * 1.5)
+    found = []
+    for turn in np.arange(_TURNS[shape]) * 2 * np.pi * _PERIOD[shape] / _TURNS[shape]:
+        cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+        found.append(_normalised(DISTANCES[shape](x * cos + y * sin, y * cos - x * sin) < 0))
+    return tuple(found)
+
+
+def _normalised(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask moved to the middle and scaled to a fixed area of a 48 × 48 picture."""
+    rows, columns = np.nonzero(mask)
+    scale = np.sqrt(len(rows)) / (0.5 * _SIDE)
+    centre = (_SIDE - 1) / 2
+    matrix = np.array([[scale, 0, columns.mean() - centre * scale], [0, scale, rows.mean() - centre * scale]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(mask.astype(np.float32), matrix, (_SIDE, _SIDE), flags=flags) > 0.5)
+
+
+def _overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+def _touches_border(mask: NDArray[np.bool_]) -> bool:
+    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def _colour(frame: RGB, mask: NDArray[np.bool_]) -> tuple[str, float]:
+    core = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    pixels = frame[core if core.any() else mask]
+    hue, _, _ = colorsys.rgb_to_hsv(*(np.median(pixels, axis=0) / 255))
+    distances = {}
+    for name, albedo in COLOURS.items():
+        away = abs(hue - colorsys.rgb_to_hsv(*albedo)[0])
+        distances[name] = min(away, 1 - away)
+    return min(distances, key=lambda name: distances[name]), float(mask.sum())

@@ -1,0 +1,54 @@
+"""The embedded model as one module: autoencoder, text encoder, diffusion transformer, tokenizer."""
+
+import torch
+from torch import Tensor, nn
+
+from generator.embedded.config import ModelConfig
+from generator.embedded.dit import DiT
+from generator.embedded.text import PAD, TextEncoder, WordTokenizer
+from generator.embedded.vae import CausalVAE
+
+
+class Denoiser(nn.Module):
+    """Text and noisy latents to clean latents: what the second half of the training trains."""
+
+    def __init__(self, config: ModelConfig, vocabulary: int) -> None:
+        super().__init__()
+        self.text = TextEncoder(config.text, vocabulary)
+        self.dit = DiT(config.dit, config.vae.channels, config.text.width)
+
+    def forward(self, x: Tensor, t: Tensor, ids: Tensor) -> Tensor:
+        """m (B, C, F, H, W) from x_t, times (B,) or per token, and token ids (B, L)."""
+        states, pooled = self.text(ids)
+        out: Tensor = self.dit(x, t, states, pooled, ids != PAD)
+        return out
+
+
+class EmbeddedModel(nn.Module):
+    """Everything the weights file holds, with the tokenizer that belongs to it."""
+
+    def __init__(self, config: ModelConfig, tokenizer: WordTokenizer) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = tokenizer
+        self.vae = CausalVAE(config.vae)
+        self.denoiser = Denoiser(config, len(tokenizer))
+
+    def token_ids(self, texts: list[str]) -> Tensor:
+        """Ids (B, L) for prompts; the empty prompt is the unconditional one."""
+        return self.tokenizer.batch(texts, self.config.text.max_tokens)
+
+    @torch.no_grad()
+    def predict_guided(self, x: Tensor, t: float, ids: Tensor, null_ids: Tensor, scale: float) -> Tensor:
+        """Classifier-free guidance on the predicted clean latents: null + scale·(text - null). x is (1, …)."""
+        if scale == 1.0:
+            return self.predict(x, t, ids)
+        both = self.predict(x.expand(2, *x.shape[1:]), t, torch.cat([ids, null_ids]))
+        conditional, null = both[:1], both[1:]
+        return null + scale * (conditional - null)
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, t: float, ids: Tensor) -> Tensor:
+        """Predicted clean latents at one time for the whole batch."""
+        out: Tensor = self.denoiser(x, torch.full((x.shape[0],), t), ids)
+        return out

@@ -1,0 +1,153 @@
+"""Draws a scene: frames, and the truth of where the object was. A pure function of its arguments."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.clip import RGB
+from generator.scenes.backgrounds import BACKGROUNDS, FLOOR_Y, Picture
+from generator.scenes.shapes import DISTANCES
+from generator.scenes.spec import COLOURS, SceneSpec
+
+_LIGHT = np.array([-0.45, -0.68, 0.58], np.float32)
+_CANVAS = 1.5
+"""Half height of the painted background: room for pans and for zooming out."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the object is in one frame, in pixels of that frame and radians. `radius_px` is its unit length."""
+
+    x_px: float
+    y_px: float
+    radius_px: float
+    angle: float
+
+
+@dataclass(frozen=True)
+class RenderedScene:
+    """Frames (F, H, W, 3) uint8 and the object's pose in each."""
+
+    spec: SceneSpec
+    frames: RGB
+    trajectory: tuple[Pose, ...]
+
+
+def render_scene(spec: SceneSpec, frame_count: int = 25, size_px: int = 256) -> RenderedScene:
+    """The scene as a square clip. One clip of 25 frames at 256 pixels takes some 30-60 ms on one core."""
+    canvas = _background(spec, size_px)
+    times = np.linspace(0, 1, frame_count) if frame_count > 1 else np.zeros(1)
+    frames = np.empty((frame_count, size_px, size_px, 3), np.uint8)
+    still = _view(canvas, 0.0, 1.0, size_px) if spec.camera == "static" else None
+    poses = []
+    for index, time in enumerate(times):
+        pan, zoom = camera_at(spec.camera, float(time))
+        picture = still.copy() if still is not None else _view(canvas, pan * 0.6, zoom, size_px)
+        x, y, radius, angle = object_at(spec, float(time))
+        half = size_px / 2
+        pose = Pose((1 + (x - pan) * zoom) * half, (1 + y * zoom) * half, radius * zoom * half, angle)
+        floor_px = (1 + FLOOR_Y * zoom) * half
+        _cast_shadow(picture, pose, floor_px)
+        _paint_object(picture, spec, pose)
+        frames[index] = np.rint(np.clip(picture, 0, 1) * 255)
+        poses.append(pose)
+    return RenderedScene(spec, frames, tuple(poses))
+
+
+def camera_at(camera: str, time: float) -> tuple[float, float]:
+    """Sideways shift in half frame heights and zoom factor at `time` (0 to 1)."""
+    along = time - 0.5
+    shift = {"pan_left": -0.5 * along, "pan_right": 0.5 * along}.get(camera, 0.0)
+    zoom = {"zoom_in": 0.85 + 0.4 * time, "zoom_out": 1.25 - 0.4 * time}.get(camera, 1.0)
+    return shift, zoom
+
+
+def object_at(spec: SceneSpec, time: float) -> tuple[float, float, float, float]:
+    """Centre x, y, radius (half frame heights) and angle (radians) of the object at `time` (0 to 1)."""
+    x, y, radius, angle = spec.x, spec.y, spec.radius, spec.angle
+    swing = spec.speed * (time - 0.5)
+    if spec.motion == "left":
+        x -= 1.0 * swing
+    elif spec.motion == "right":
+        x += 1.0 * swing
+    elif spec.motion == "rise":
+        y -= 0.9 * swing
+    elif spec.motion == "fall":
+        y += 0.9 * spec.speed * (time * time * 0.6 + time * 0.4 - 0.5)
+    elif spec.motion == "bounce":
+        y = FLOOR_Y - radius - 0.75 * spec.speed * abs(np.sin(np.pi * (2 * time + 0.25)))
+    elif spec.motion == "circle":
+        turn = spec.phase + 2 * np.pi * time * spec.speed
+        x, y = x + 0.32 * np.cos(turn), y - 0.05 + 0.32 * np.sin(turn)
+    elif spec.motion == "spin":
+        angle += 2 * np.pi * time * spec.speed
+    elif spec.motion == "grow":
+        radius *= 0.55 + 0.8 * spec.speed * time
+    return float(x), float(y), float(radius), float(angle)
+
+
+def _background(spec: SceneSpec, size_px: int) -> Picture:
+    reach = 1.0 if spec.camera == "static" else _CANVAS
+    count = round(size_px * reach)
+    at = ((np.arange(count, dtype=np.float32) + 0.5) / count * 2 - 1) * np.float32(reach)
+    x, y = (plane.astype(np.float32) for plane in np.meshgrid(at, at))
+    return BACKGROUNDS[spec.background](x, y, spec.tint, spec.variant)
+
+
+def _view(canvas: Picture, shift: float, zoom: float, size_px: int) -> Picture:
+    if canvas.shape[0] == size_px:
+        return canvas.copy()
+    scale = 1 / zoom
+    centre, half = (canvas.shape[0] - 1) / 2, (size_px - 1) / 2
+    matrix = np.array([[scale, 0, centre + shift * size_px / 2 - half * scale], [0, scale, centre - half * scale]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    view = cv2.warpAffine(canvas, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(view, np.float32)
+
+
+def _window(low: float, high: float, size_px: int) -> slice:
+    return slice(max(int(np.floor(low)), 0), min(max(int(np.ceil(high)), 0), size_px))
+
+
+def _cast_shadow(picture: Picture, pose: Pose, floor_px: float) -> None:
+    wide, flat = pose.radius_px * 1.05, pose.radius_px * 0.22
+    rows = _window(floor_px - 2.6 * flat, floor_px + 2.6 * flat, picture.shape[0])
+    columns = _window(pose.x_px - 2.6 * wide, pose.x_px + 2.6 * wide, picture.shape[1])
+    y = ((np.arange(rows.start, rows.stop) - floor_px) / flat)[:, None]
+    x = ((np.arange(columns.start, columns.stop) - pose.x_px) / wide)[None]
+    lift = max(floor_px - pose.y_px - pose.radius_px, 0) / picture.shape[0]
+    strength = 0.62 * np.exp(-2.2 * lift)
+    shade = 1 - strength * np.exp(-1.1 * (x * x + y * y))
+    picture[rows, columns] *= shade[..., None].astype(np.float32)
+
+
+def _paint_object(picture: Picture, spec: SceneSpec, pose: Pose) -> None:
+    reach = pose.radius_px * 1.2 + 2
+    rows = _window(pose.y_px - reach, pose.y_px + reach, picture.shape[0])
+    columns = _window(pose.x_px - reach, pose.x_px + reach, picture.shape[1])
+    if rows.stop - rows.start < 3 or columns.stop - columns.start < 3:
+        return
+    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5 - pose.y_px)[:, None] / pose.radius_px
+    x = (np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5 - pose.x_px)[None] / pose.radius_px
+    cos, sin = np.float32(np.cos(pose.angle)), np.float32(np.sin(pose.angle))
+    turned_x, turned_y = (x * cos + y * sin).astype(np.float32), (y * cos - x * sin).astype(np.float32)
+    distance = DISTANCES[spec.shape](turned_x, turned_y)
+    cover = np.clip(0.5 - distance * pose.radius_px, 0, 1)[..., None]
+    colour = _shaded(distance, np.float32(pose.radius_px), spec)
+    picture[rows, columns] = picture[rows, columns] * (1 - cover) + colour * cover
+
+
+def _shaded(distance: NDArray[np.float32], radius_px: np.float32, spec: SceneSpec) -> Picture:
+    """Colour of each pixel, lit from the upper left; the rim is rounded, the middle flat (a ball all round)."""
+    down, across = np.gradient(distance * radius_px)
+    rim = 1.0 if spec.shape == "ball" else 0.26
+    depth = np.clip(-distance / rim, 0, 1)
+    slope = 1 - depth if spec.shape == "ball" else 0.8 * (1 - depth) ** 1.5
+    facing = np.sqrt(np.maximum(1 - slope * slope, 0))
+    light = np.maximum(across * slope * _LIGHT[0] + down * slope * _LIGHT[1] + facing * _LIGHT[2], 0)
+    albedo = np.asarray(COLOURS[spec.colour], np.float32)
+    glint = np.clip((light - 0.84) / 0.16, 0, 1) ** 2
+    lit: Picture = albedo * (0.5 + 0.72 * light[..., None]) + 0.25 * glint[..., None]
+    return lit.astype(np.float32)

@@ -1,0 +1,87 @@
+"""`python -m generator.train --preset nano --out DIR`: from nothing to a weights folder, on a CPU, resumably.
+
+Stages, each kept in DIR as it is reached: rendered crops, autoencoder, latent pool, the decoder once more,
+text encoder and transformer, `DIR/weights`. Started again with the same DIR it goes on where it was.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.errors import UsageError
+from generator.embedded.config import PRESETS, ModelConfig
+from generator.embedded.model import EmbeddedModel
+from generator.embedded.text import WordTokenizer
+from generator.embedded.weights import save_model
+from generator.scenes.captions import vocabulary
+from generator.training.dit_stage import train_denoiser
+from generator.training.latents import make_pools
+from generator.training.run import Run
+from generator.training.vae_stage import train_decoder, train_vae
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much of everything a preset's training takes. Minutes of steps; rendering comes on top."""
+
+    vae_minutes: float
+    decoder_minutes: float
+    denoiser_minutes: float
+    crop_scenes: int
+    clips: int
+    stills: int
+
+
+BUDGETS = {
+    "nano": Budget(12.5, 9.0, 31.0, 900, 2000, 5000),
+    "smoke": Budget(0.3, 0.1, 0.4, 24, 48, 96),
+    "large": Budget(420.0, 120.0, 720.0, 20_000, 50_000, 50_000),
+}
+
+
+def train(preset: str, out: Path, *, minutes: float | None = None, seed: int = 0, quiet: bool = False) -> str:
+    """Train `preset` into `out`/weights; returns the model's digest. `minutes` scales the stages' budgets."""
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise UsageError(f"no preset named {preset!r}", code="unknown_preset", hint=f"one of: {known}")
+    config, budget = PRESETS[preset], BUDGETS[preset]
+    share = (
+        1.0
+        if minutes is None
+        else minutes / (budget.vae_minutes + budget.decoder_minutes + budget.denoiser_minutes)
+    )
+    # Compiling costs minutes, which a small preset's whole training does not take.
+    run = Run(out, seed, compiled=preset != "smoke", quiet=quiet)
+    return _stages(config, budget, share, run)
+
+
+def _stages(config: ModelConfig, budget: Budget, share: float, run: Run) -> str:
+    vae = train_vae(config, run, budget.vae_minutes * share, budget.crop_scenes)
+    pools = make_pools(config, vae, run, budget.clips, budget.stills)
+    train_decoder(config, run, vae, budget.decoder_minutes * share, budget.crop_scenes)
+    tokenizer = WordTokenizer(vocabulary())
+    denoiser = train_denoiser(config, pools, tokenizer, run, budget.denoiser_minutes * share)
+    model = EmbeddedModel(config, tokenizer)
+    model.vae.load_state_dict(vae.state_dict())
+    model.denoiser.load_state_dict(denoiser.state_dict())
+    return save_model(model, run.folder / "weights")
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(prog="generator.train", description=__doc__)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="nano")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and weights")
+    parser.add_argument("--minutes", type=float, help="minutes of training steps in all, instead of the preset's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves torch's choice")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    train(arguments.preset, arguments.out, minutes=arguments.minutes, seed=arguments.seed)
+
+
+if __name__ == "__main__":
+    main()

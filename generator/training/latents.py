@@ -1,0 +1,80 @@
+"""The latent pool: scenes rendered and encoded once, so that the transformer's steps cost no pixels."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from generator.embedded.config import ModelConfig
+from generator.embedded.vae import CausalVAE
+from generator.scenes import SceneSpec, caption
+from generator.training.pool import rendered_scenes
+from generator.training.run import Run
+
+_CLIP_SEEDS, _STILL_SEEDS = 1_000_000, 2_000_000
+
+
+@dataclass
+class LatentPool:
+    """Normalised clean latents (N, C, F, H, W) float16 and the scene each came from."""
+
+    latents: Tensor
+    specs: list[SceneSpec]
+
+    def captions(self, rows: list[int], rng: np.random.Generator) -> list[str]:
+        """A fresh caption for each row: the grammar has many for one scene."""
+        return [caption(self.specs[row], rng) for row in rows]
+
+
+def make_pools(
+    config: ModelConfig, vae: CausalVAE, run: Run, clips: int, stills: int
+) -> tuple[LatentPool, LatentPool]:
+    """`stills` encoded first frames and `clips` encoded clips; kept in the run.
+
+    Normalises the VAE by the clips' own statistics: from here on each channel has unit variance.
+    """
+    state = run.load("latents")
+    if state is None:
+        moving, moving_specs = _encoded(config, vae, run, _CLIP_SEEDS, clips, config.frames)
+        still, still_specs = _encoded(config, vae, run, _STILL_SEEDS, stills, 1)
+        mean, std = moving.mean((0, 2, 3, 4), keepdim=True), moving.std((0, 2, 3, 4), keepdim=True)
+        state = {
+            "mean": mean.flatten(),
+            "std": std.flatten(),
+            "clip_specs": moving_specs,
+            "still_specs": still_specs,
+        }
+        state |= {"clips": ((moving - mean) / std).half(), "stills": ((still - mean) / std).half()}
+        run.save("latents", state)
+    vae.normalise_by(state["mean"], state["std"])
+    return tuple(  # type: ignore[return-value]
+        LatentPool(state[kind + "s"], [SceneSpec(**spec) for spec in state[kind + "_specs"]])
+        for kind in ("still", "clip")
+    )
+
+
+def _encoded(
+    config: ModelConfig, vae: CausalVAE, run: Run, offset: int, count: int, frames: int
+) -> tuple[Tensor, list[dict[str, Any]]]:
+    first = run.seed * 10_000_000 + offset
+    scenes = rendered_scenes(range(first, first + count), frames, config.size_px)
+    raw: list[Tensor] = []
+    specs: list[dict[str, Any]] = []
+    waiting: list[Tensor] = []
+    batch = 4 if frames > 1 else 32
+    for index, scene in enumerate(track(scenes, f"encode {frames}-frame scenes", total=count, disable=run.quiet)):
+        specs.append(asdict(scene.spec))
+        waiting.append(torch.from_numpy(scene.frames).permute(3, 0, 1, 2))
+        if len(waiting) == batch or index == count - 1:
+            raw.append(_encode(vae.encoder, torch.stack(waiting)))
+            waiting = []
+    return torch.cat(raw), specs
+
+
+@torch.no_grad()
+def _encode(encoder: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
+    return encoder(frames.float() / 127.5 - 1)
