@@ -50,12 +50,12 @@ def read_clip(frames: RGB) -> Reading:
         mask = object_mask(frame)
         if mask is None:
             continue
-        colour, weight = _colour(frame, mask)
-        votes.setdefault(colour, []).append(weight)
+        named, weight = _colour(frame, mask)
+        votes.setdefault(named, []).append(weight)
         if not _touches_border(mask):
             seen = _normalised(mask)
-            for shape in DISTANCES:
-                overlaps[shape].append(max(_overlap(seen, silhouette) for silhouette in silhouettes(shape)))
+            for kind, found in overlaps.items():
+                found.append(max(_overlap(seen, silhouette) for silhouette in silhouettes(kind)))
     colour = max(votes, key=lambda name: sum(votes[name])) if votes else None
     means = {shape: float(np.mean(values)) for shape, values in overlaps.items() if values}
     shape = max(means, key=lambda name: means[name]) if means else None
@@ -83,7 +83,8 @@ def silhouettes(shape: str) -> tuple[NDArray[np.bool_], ...]:
     found = []
     for turn in np.arange(_TURNS[shape]) * 2 * np.pi * _PERIOD[shape] / _TURNS[shape]:
         cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-        found.append(_normalised(DISTANCES[shape](x * cos + y * sin, y * cos - x * sin) < 0))
+        turned_x, turned_y = (x * cos + y * sin).astype(np.float32), (y * cos - x * sin).astype(np.float32)
+        found.append(_normalised(DISTANCES[shape](turned_x, turned_y) < 0))
     return tuple(found)
 
 

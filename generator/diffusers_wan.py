@@ -64,13 +64,14 @@ class WanBackend:
         Raises ConfigurationError where diffusers or the folder is missing.
         """
         try:
-            from diffusers import WanPipeline
+            import diffusers
         except ImportError as fault:
             hint = "install the extra: pip install 'reelproof[diffusers]'"
             message = "the wan backend needs diffusers and transformers"
             raise ConfigurationError(message, code="extra_missing", hint=hint) from fault
+        library: Any = diffusers
         try:
-            pipeline = WanPipeline.from_pretrained(
+            pipeline = library.WanPipeline.from_pretrained(
                 str(folder), torch_dtype=getattr(torch, dtype), local_files_only=True
             ).to(device)
         except (OSError, ValueError) as fault:

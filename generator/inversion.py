@@ -106,9 +106,10 @@ def reversible_scheduler(scheduler: Any) -> Any:
     """
     config = scheduler.config
     if config.get("solver_order", 1) > 1 and config.get("prediction_type") == "flow_prediction":
-        from diffusers import FlowMatchEulerDiscreteScheduler
+        import diffusers
 
-        return FlowMatchEulerDiscreteScheduler(shift=config.get("flow_shift", 1.0))
+        library: Any = diffusers
+        return library.FlowMatchEulerDiscreteScheduler(shift=config.get("flow_shift", 1.0))
     if not is_deterministic_ode(scheduler):
         message = f"the sampler {type(scheduler).__name__} adds fresh noise between its steps"
         hint = "clips with a noise mark need a deterministic one: FlowMatchEuler, DDIM, UniPC with flow prediction"
@@ -196,7 +197,8 @@ class DiffusersInverter:
         posterior = vae.encode(pixels).latent_dist.mode()
         mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1).to(posterior)
         std = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1).to(posterior)
-        return ((posterior - mean) / std).float()
+        clean: Tensor = ((posterior - mean) / std).float()
+        return clean
 
 
 @contextmanager
@@ -211,12 +213,13 @@ def scheduler_swapped(pipeline: Any, scheduler: Any) -> Iterator[None]:
 
 
 def _on_grid(clip: Clip, grid: InversionGrid) -> RGB:
-    taken = []
+    taken: list[RGB] = []
     for frame in clip.frames():
         if len(taken) == grid.frame_count:
             break
         size = (grid.width_px, grid.height_px)
-        taken.append(frame if frame.shape[1::-1] == size else cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+        fits = frame.shape[1::-1] == size
+        taken.append(frame if fits else np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)))
     if not taken:
         taken = [np.zeros((grid.height_px, grid.width_px, 3), np.uint8)]
     taken += [taken[-1]] * (grid.frame_count - len(taken))
