@@ -125,7 +125,8 @@ def decisions(block: Block, *, blind: bool) -> Iterator[Sighting]:
     residual = block.strongest_window()
     if not np.any(residual):
         return
-    yield _settled(block, residual, resized_whole(block))
+    if usual_ratios(block.width_px, block.height_px):
+        yield _settled(block, residual, resized_whole(block))
     if blind:
         yield _settled(block, residual, cut_out(block, residual))
         yield _settled(block, residual, cut_and_scaled(block, residual))
