@@ -39,7 +39,7 @@ def _cut_and_scaled(file: Mapping[str, Any], released: Mapping[str, Any], geomet
         return []
     now = (file["width_px"], file["height_px"])
     if geometry is None:
-        return [] if _alike(now, (width, height)) else [f"size changed from {width}×{height} to {now[0]}×{now[1]}"]
+        return _resized(now, (width, height))
     shown = (now[0] * geometry.scale, now[1] * geometry.scale_y)
     share = min(shown[0] / width, shown[1] / height)
     found = []
@@ -49,6 +49,16 @@ def _cut_and_scaled(file: Mapping[str, Any], released: Mapping[str, Any], geomet
     if abs(geometry.scale - 1) > _SAME or abs(geometry.scale_y - 1) > _SAME:
         found.append(f"scaled to {round(100 / geometry.scale)} % ({now[0]}×{now[1]})")
     return found
+
+
+def _resized(now: tuple[int, int], before: tuple[int, int]) -> list[str]:
+    """What sizes alone tell: the same shape at another size was scaled; another shape was cropped or stretched."""
+    if _alike(now, before):
+        return []
+    across, down = now[0] / before[0], now[1] / before[1]
+    if abs(across / down - 1) <= 2 * _SAME:
+        return [f"scaled to {round(100 * across)} % ({now[0]}×{now[1]})"]
+    return [f"size changed from {before[0]}×{before[1]} to {now[0]}×{now[1]}"]
 
 
 def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -64,8 +64,8 @@ def _mark(source: str, name: str, reading: MarkReading) -> Evidence:
         says = f"No {name} of ours. A mark can also be lost, or be somebody else's, which we can't read."
         return Evidence(source, Outcome.NOT_FOUND, technique, detail={"says": says, **detail})
     says = (
-        f"Our {name} is there and names clip {reading.content_hex}. An unmarked clip looks so by chance "
-        f"{chance(extraction.p_value)} times, every position and size tried being counted."
+        f"Our {name} is there and names clip {reading.content_hex}. By chance an unmarked clip would look so "
+        f"{chance(extraction.p_value)}, every position and size tried being counted."
     )
     return Evidence(
         source,

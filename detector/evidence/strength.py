@@ -25,9 +25,9 @@ def from_false_match_rate(rate: float) -> float:
 
 
 def chance(p_value: float) -> str:
-    """A probability as people say it: `1 in 400`, `1 in 10^31`, `less than 1 in 10^300`."""
+    """A probability as people say it: `1 time in 400`, `1 time in 10^31`, `less than 1 time in 10^300`."""
     if p_value <= 1e-300:
-        return "less than 1 in 10^300"
+        return "less than 1 time in 10^300"
     if p_value >= 1e-3:
-        return f"1 in {1 / p_value:.0f}"
-    return f"1 in 10^{math.floor(-math.log10(p_value))}"
+        return f"1 time in {1 / p_value:.0f}"
+    return f"1 time in 10^{math.floor(-math.log10(p_value))}"

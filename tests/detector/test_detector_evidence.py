@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clip import Clip
@@ -13,7 +13,7 @@ from detector.alignment import is_cut_out, laid_back
 from detector.edits import edits_of
 from detector.evidence import evidence_of
 from detector.evidence.context import aigc_label
-from detector.evidence.strength import MAX_STRENGTH_LOG10, from_false_match_rate, from_p_value
+from detector.evidence.strength import MAX_STRENGTH_LOG10, chance, from_false_match_rate, from_p_value
 from detector.plaintext import plain, plain_json
 from detector.timeline import regions_of, timeline_of
 from watermark.extraction import Geometry
@@ -22,6 +22,8 @@ SOURCES = [
     "manifest", "signature", "hard_binding", "trust", "time", "ingredients", "pixel_watermark", "noise_watermark",
     "soft_binding", "fingerprint", "tamper", "classifier", "disclosure_tags", "policy_log",
 ]  # fmt: skip
+#: A busy machine is no fault of the law that is tested.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RELEASED = {"width_px": 1280, "height_px": 720, "duration_s": 10.0}
 
 
@@ -36,6 +38,7 @@ def test_every_source_speaks_once_in_order(make: SimpleNamespace) -> None:
         assert all(one.technique and one.detail["says"] for one in evidence)
 
 
+@patient
 @given(p=st.floats(0, 1), q=st.floats(0, 1))
 def test_strength_falls_with_the_p_value(p: float, q: float) -> None:
     """A smaller p-value never weighs less, nothing weighs less than nothing, and no weight passes the cap."""
@@ -70,6 +73,7 @@ def test_a_garbled_tag_is_no_tag(text: str) -> None:
     assert aigc_label({"AIGC": text}) is None
 
 
+@patient
 @given(st.text(max_size=3000))
 def test_plain_text_is_one_short_visible_line(text: str) -> None:
     """No control, direction or line characters survive, the length is bounded, and once is enough."""
@@ -106,6 +110,22 @@ def test_edits_name_scale_crop_and_trim(make: SimpleNamespace) -> None:
     short = {"width_px": 1280, "height_px": 720, "duration_s": 4.0}
     trimmed = edits_of(short, RELEASED, Geometry(), make.likeness(offset_s=3.0))
     assert "trimmed: 3.0-7.0 s of 10.0 s" in trimmed
+
+
+def test_sizes_alone_tell_scaling_from_cutting(make: SimpleNamespace) -> None:
+    """Without a mark's geometry, the same shape at another size was scaled; another shape is only named."""
+    small = {"width_px": 640, "height_px": 360, "duration_s": 10.0}
+    square = {"width_px": 720, "height_px": 720, "duration_s": 10.0}
+    assert "scaled to 50 % (640×360)" in edits_of(small, RELEASED, None, make.likeness())
+    assert "size changed from 1280×720 to 720×720" in edits_of(square, RELEASED, None, make.likeness())
+    assert edits_of(RELEASED, RELEASED, None, None, keeps_credential=True) == ("bytes changed in place",)
+
+
+def test_chances_are_said_in_words() -> None:
+    """A p-value reads as people say it, down to those too small for a float."""
+    assert chance(0.0025) == "1 time in 400"
+    assert chance(2e-31) == "1 time in 10^30"
+    assert chance(0.0) == "less than 1 time in 10^300"
 
 
 def test_a_plain_copy_is_only_reencoded(make: SimpleNamespace) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detector.findings import Findings
@@ -307,7 +307,7 @@ def test_fusion_is_pure(make: SimpleNamespace) -> None:
     assert fuse(found).to_json() == fuse(found).to_json()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(issuer=st.text(max_size=400), generator=st.text(max_size=400))
 def test_strangers_names_stay_short_plain_text(make: SimpleNamespace, issuer: str, generator: str) -> None:
     """Names from a file never break the sentence they stand in: one line, bounded, placeholders inert."""
