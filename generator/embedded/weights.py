@@ -38,7 +38,9 @@ def save_model(model: EmbeddedModel, folder: Path) -> str:
             shards.append({})
         shards[-1][name] = stored.contiguous()
     for index, shard in enumerate(shards):
-        save_file(shard, folder / f"model-{index:02d}.safetensors")
+        path = folder / f"model-{index:02d}.safetensors"
+        save_file(shard, path)
+        path.chmod(0o644)
     digest = folder_digest(folder)
     (folder / "digest.txt").write_text(digest + "\n")
     return digest

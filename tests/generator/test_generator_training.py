@@ -1,0 +1,60 @@
+"""Training from nothing: the smoke preset learns, resumes, and its weights load."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import UsageError
+from generator.embedded.backend import EmbeddedBackend
+from generator.embedded.config import SMOKE
+from generator.port import GenerationRequest
+from generator.train import train
+from generator.training.dit_stage import stages_for
+from generator.training.vae_stage import codec_damage
+
+
+@pytest.mark.slow
+def test_smoke_training_learns_and_resumes(tmp_path: Path) -> None:
+    """Under two minutes: both stages' losses fall, the weights load, and a second call finds nothing left to do."""
+    digest = train("smoke", tmp_path, minutes=0.7, quiet=True)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    psnr = [line["psnr"] for line in lines if line["stage"] == "vae"]
+    losses = [line["loss"] for line in lines if line["stage"] == "denoiser" and line["frames"] > 1]
+    assert psnr[-1] > psnr[0] + 1
+    assert losses[-1] < 0.9 * losses[0]
+
+    backend = EmbeddedBackend.load(folder=tmp_path / "weights")
+    assert backend.model.digest == digest
+    request = GenerationRequest("a red ball")
+    noise = np.zeros(backend.latent_spec(request).shape, np.float32)
+    assert backend.generate(request, noise).clip.to_array().shape == (9, 64, 64, 3)
+
+    assert train("smoke", tmp_path, minutes=0.7, quiet=True) == digest
+
+
+def test_stages_fill_the_time() -> None:
+    """The shares of the transformer's stages add up to one, and the last is whole clips."""
+    stages = stages_for(SMOKE)
+    assert sum(share for share, _, _ in stages) == pytest.approx(1.0)
+    assert stages[-1][1] == SMOKE.latent_shape[1]
+
+
+def test_codec_damage_is_small_and_differentiable() -> None:
+    """The imitated codec keeps flat pictures within a few grey levels and lets gradients through."""
+    torch.manual_seed(0)
+    clip = torch.full((2, 3, 2, 16, 16), 0.25, requires_grad=True)
+    damaged = codec_damage(clip)
+    assert float((damaged - clip).abs().mean()) < 5 / 127.5
+    damaged.sum().backward()
+    assert clip.grad is not None
+    assert float(clip.grad.abs().sum()) > 0
+
+
+def test_an_unknown_preset_is_refused(tmp_path: Path) -> None:
+    """A preset that does not exist is refused before anything is written."""
+    with pytest.raises(UsageError):
+        train("enormous", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
