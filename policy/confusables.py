@@ -25,7 +25,8 @@ _ENCLOSED = str.maketrans(
 )
 _LEET = str.maketrans("013456789@$!|(+", "oieasgtbgasilct")
 _LEET_L = str.maketrans("013456789@$!|(+", "oleasgtbgasllct")
-_LEET_WORD = re.compile(r"[A-Za-z0-9@$!|(+]*[A-Za-z][A-Za-z0-9@$!|(+]*")
+_LEET_WORD = re.compile(r"[A-Za-z0-9@$!|(+]+")
+_HAS_LETTER = re.compile(r"[A-Za-z]")
 _HAS_LEET = re.compile(r"[0-9@$!|(+]")
 _ENDS_A_SENTENCE = re.compile(r"[!|(+]+$")
 
@@ -47,7 +48,7 @@ def unleet(text: str, *, one_is_l: bool = False) -> str:
     def spell(match: re.Match[str]) -> str:
         word = match[0]
         core = _ENDS_A_SENTENCE.sub("", word)
-        if not _HAS_LEET.search(core):
+        if not (_HAS_LEET.search(core) and _HAS_LETTER.search(core)):
             return word
         return core.translate(table) + word[len(core) :]
 

@@ -21,7 +21,9 @@ _HEX = re.compile(
 _BINARY = re.compile(r"(?<!\d)(?:[01]{8}[\s,]?){4,}(?!\d)")
 _DECIMAL = re.compile(r"(?<!\d)(?:\d{2,3}[\s,]+){4,}\d{2,3}(?!\d)")
 _MORSE = re.compile(r"(?:[.\-·−–]{1,5}(?:\s+|\s*/\s*)){4,}[.\-·−–]{1,5}")
-_ESCAPE = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|U\+([0-9a-fA-F]{4,6})\s?")
+_ESCAPE = re.compile(
+    r"\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\x([0-9a-fA-F]{2})|U\+([0-9a-fA-F]{4,6})\b\s?"
+)
 _TAG_FIRST, _TAG_LAST = 0xE0020, 0xE007E
 _VARIATION_SUPPLEMENT = 0xE0100
 
@@ -44,8 +46,11 @@ _NATO = {
 }
 _MIN_NATO_RUN = 5
 _PIG_LATIN_WORD = re.compile(r"\b[A-Za-z-]{4,24}ay\b")
-# What stands in front of "ay" is the beginning of the word: its last run of consonants, or nothing.
-_MOVED_CONSONANTS = re.compile(r"-?((?:qu|[bcdfghjklmnpqrstvwxyz])+)ay$", re.IGNORECASE)
+# What stands in front of "ay" is how the word began: the longest of these that ends its last run of consonants.
+_ONSETS = words_of(
+    "sch scr shr spl spr squ str thr bl br ch cl cr dr fl fr gl gr kh kn ph pl pr qu sc sh sk sl sm sn sp st sw th tr tw "
+    "wh wr zh b c d f g h j k l m n p q r s t v w x y z"
+)
 
 
 def decode_base64_runs(text: str) -> str | None:
@@ -94,7 +99,7 @@ def decode_escapes(text: str) -> str | None:
     """Backslash-u, backslash-x and U+ escapes undone."""
 
     def change(match: re.Match[str]) -> str | None:
-        point = int(match[1] or match[2] or match[3], 16)
+        point = int(next(group for group in match.groups() if group), 16)
         return chr(point) if point < 0x110000 and not 0xD800 <= point < 0xE000 else None
 
     return _replaced(_ESCAPE, text, change)
@@ -168,8 +173,11 @@ def _from_pig_latin(match: re.Match[str]) -> str:
     word = match[0]
     if re.search(r"[aeiou]-?[wyh]ay$", word, re.IGNORECASE):
         return word[:-3].rstrip("-")
-    moved = _MOVED_CONSONANTS.search(word)
-    return moved[1] + word[: moved.start()] if moved else word
+    stem = word[:-2]
+    for onset in _ONSETS:
+        if stem.lower().endswith(onset):
+            return stem[-len(onset) :] + stem[: -len(onset)].rstrip("-")
+    return word
 
 
 _LOWER = "abcdefghijklmnopqrstuvwxyz"

@@ -147,12 +147,18 @@ class Gazetteer:
         return all(token.text in self._words and len(token.text) > 2 for token in tokens)
 
     def _misspelled(self, tokens: list[Token]) -> Iterator[NameMatch]:
-        near = [self._near_parts(token.text) for token in tokens]
+        is_word = [token.text in self._words for token in tokens]
+        near = [
+            # An English word among English words is meant as it stands; looking for its neighbours costs most.
+            {token.text: 0} if all(is_word[max(0, at - 2) : at + 3]) else self._near_parts(token.text)
+            for at, token in enumerate(tokens)
+        ]
         for start in range(len(tokens)):
             yield from self._misspelled_mononym(tokens[start].text, near[start], start)
             for length in (2, 3):
-                if start + length <= len(tokens):
-                    yield from self._misspelled_at(tokens, near, start, start + length)
+                end = start + length
+                if end <= len(tokens) and not all(is_word[start:end]):
+                    yield from self._misspelled_at(tokens, near, start, end)
 
     def _misspelled_mononym(self, word: str, options: dict[str, int], at: int) -> Iterator[NameMatch]:
         if word in self._words or word in self._name_kinds or len(word) < _MIN_MONONYM_CHARS - 1:

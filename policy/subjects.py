@@ -32,6 +32,7 @@ class SubjectFinder:
         self._shapes = shapes
         self._cleared = cleared_names
         self._longest_cleared = max((name.count(" ") + 1 for name in cleared_names), default=1)
+        self._first_words = frozenset(name.partition(" ")[0] for name in cleared_names)
         self._rulebook = rulebook
 
     def find(self, reading: Reading) -> list[Subject]:
@@ -60,8 +61,9 @@ class SubjectFinder:
     def _cleared_spans(self, reading: Reading) -> list[tuple[int, int]]:
         """Spans of listed fictional characters, places and brands, longest first."""
         spans: list[tuple[int, int]] = []
+        starts = [at for at, token in enumerate(reading.tokens) if token.text in self._first_words]
         for length in range(self._longest_cleared, 0, -1):
-            for start in range(len(reading.tokens) - length + 1):
+            for start in starts:
                 if _key(reading, start, start + length) in self._cleared and not _overlaps(
                     (start, start + length), spans
                 ):
