@@ -21,8 +21,8 @@ from generator.port import Capabilities, GeneratedClip, GenerationRequest, Laten
 
 MAX_STEPS = 100
 MAX_GUIDANCE_SCALE = 10.0
-INVERSION_STEPS = 12
-INVERSION_PASSES = 3
+INVERSION_STEPS = 24
+INVERSION_PASSES = 1
 _DECODE_SHARE = 0.1
 _FEW_WORDS_KNOWN = 0.75
 

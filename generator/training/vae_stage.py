@@ -22,9 +22,10 @@ from generator.training.pool import CROP_FRAMES, CROPS_PER_SCENE, crops
 from generator.training.run import Run, Stopwatch
 
 CONSISTENCY_WEIGHT = 0.02
-DECODER_CONSISTENCY_WEIGHT = 0.03
+DECODER_CONSISTENCY_WEIGHT = 0.04
 SIZE_WEIGHT = 0.003
 PEAK_RATE = 1.2e-3
+DECODER_PEAK_RATE = 6e-4
 STATISTICS_MOMENTUM = 0.02
 BATCH = 8
 
@@ -40,7 +41,7 @@ def train_vae(config: ModelConfig, run: Run, minutes: float, scenes: int) -> Cau
     def losses(clip: Tensor, fraction: float) -> Losses:
         return _autoencoder_losses(vae, encoder, decoder, clip, fraction)
 
-    _optimise(config, run, "vae", vae, vae, losses, minutes, scenes)
+    _optimise(config, run, "vae", vae, vae, losses, PEAK_RATE, minutes, scenes)
     return vae
 
 
@@ -54,7 +55,7 @@ def train_decoder(config: ModelConfig, run: Run, vae: CausalVAE, minutes: float,
     def losses(clip: Tensor, fraction: float) -> Losses:
         return _decoder_losses(vae, encoder, decoder, clip)
 
-    _optimise(config, run, "decoder", vae, vae.decoder, losses, minutes, scenes)
+    _optimise(config, run, "decoder", vae, vae.decoder, losses, DECODER_PEAK_RATE, minutes, scenes)
     vae.encoder.requires_grad_(True)
 
 
@@ -93,11 +94,12 @@ def _optimise(
     vae: CausalVAE,
     learner: nn.Module,
     losses: Callable[[Tensor, float], Losses],
+    peak_rate: float,
     minutes: float,
     scenes: int,
 ) -> None:
     """Step `learner` (the VAE or a part of it) for `minutes`, with checkpoints of the whole VAE under `name`."""
-    optimizer = torch.optim.AdamW(learner.parameters(), lr=PEAK_RATE, betas=(0.9, 0.97), fused=True)
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=peak_rate, betas=(0.9, 0.97), fused=True)
     spent, step = 0.0, 0
     state = run.load(name)
     if state:
@@ -112,7 +114,7 @@ def _optimise(
     going, is_first = True, True
     while going:
         for group in optimizer.param_groups:
-            group["lr"] = _rate(watch.fraction, step)
+            group["lr"] = peak_rate * _rate(watch.fraction, step)
         clip = to_unit(pool[torch.randint(len(pool), (BATCH,), generator=draw)])
         found = losses(clip, watch.fraction)
         optimizer.zero_grad(set_to_none=True)
@@ -205,5 +207,5 @@ def _crop_pool(config: ModelConfig, scenes: int, run: Run) -> Tensor:
 
 
 def _rate(fraction: float, step: int) -> float:
-    """Warm up over 60 steps, then a cosine down to a fiftieth."""
-    return PEAK_RATE * min((step + 1) / 60, 1.0) * (0.02 + 0.49 * (1 + math.cos(math.pi * fraction)))
+    """Share of the peak rate: warm up over 60 steps, then a cosine down to a fiftieth."""
+    return min((step + 1) / 60, 1.0) * (0.02 + 0.49 * (1 + math.cos(math.pi * fraction)))
