@@ -8,18 +8,23 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from core.clip import Clip
 from core.progress import Progress, silent
+from detector.ports import PixelReader
 from generator.fake import FakeBackend
 from generator.port import GeneratedClip, GenerationRequest, Latents
 from reelproof.api.server import run_server
 from reelproof.backends import Backends
 from reelproof.settings import load_settings
 from reelproof.wiring import Services, build
+from watermark.extraction import Extraction
 
 STEP_S = float(os.environ.get("SERVING_STEP_S", "0"))
 
@@ -41,11 +46,27 @@ class PacedBackend(FakeBackend):
         return super().generate(request, latents, paced)
 
 
+class UncutReader:
+    """The real pixel mark, looked for only where an uncut copy carries it: the long search has tests of its own."""
+
+    def __init__(self, pixel: PixelReader) -> None:
+        self._pixel = pixel
+
+    def extract(self, clip: Clip, keys: Mapping[int, bytes], *, blind: bool = False, **more: Any) -> Extraction:
+        """The mark's reading, never blind."""
+        return self._pixel.extract(clip, keys, blind=False, **more)
+
+
 def small_services() -> Services:
     """The real services around the paced generator."""
     services = build(load_settings(invert_noise="never"))
     backends = Backends({"embedded": PacedBackend})
-    return replace(services, backends=backends, pipeline=replace(services.pipeline, backends=backends))
+    return replace(
+        services,
+        backends=backends,
+        pipeline=replace(services.pipeline, backends=backends),
+        detector=replace(services.detector, pixel=UncutReader(services.detector.pixel)),
+    )
 
 
 if __name__ == "__main__":
