@@ -30,7 +30,10 @@ class SoftBinding:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A perceptual fingerprint: a 256-bit hash per second of video, uint8 (N, 32), each with a quality 0-100."""
+    """A perceptual fingerprint: 256-bit hashes in order of time, uint8 (N, 32), each with a quality 0-100.
+
+    How many stand for a second of video is part of the algorithm, and so of its name.
+    """
 
     alg: str
     hashes: NDArray[np.uint8]
@@ -38,7 +41,7 @@ class Fingerprint:
     duration_s: float
 
     def to_bytes(self) -> bytes:
-        """The stored form: hashes and quality interleaved, 33 bytes a second of video."""
+        """The stored form: each hash followed by its quality, 33 bytes a sample."""
         return np.hstack([self.hashes, self.quality[:, None]]).astype(np.uint8).tobytes()
 
     @classmethod
@@ -46,10 +49,10 @@ class Fingerprint:
         """The fingerprint that `to_bytes` wrote.
 
         Raises:
-            ValueError: the length is no multiple of 33 bytes.
+            ValueError: the length is no multiple of 33.
         """
         if len(content) % 33:
-            raise ValueError(f"a fingerprint has 33 bytes a second, got {len(content)} bytes")
+            raise ValueError(f"a fingerprint has 33 bytes a sample, got {len(content)} bytes")
         rows = np.frombuffer(content, np.uint8).reshape(-1, 33)
         return cls(alg, rows[:, :32].copy(), rows[:, 32].copy(), duration_s)
 

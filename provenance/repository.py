@@ -110,7 +110,7 @@ class MemoryManifestRepository:
 class SqlManifestRepository:
     """Releases in a SQL database (SQLite here), their manifest stores in a `BlobStore`.
 
-    Without `blobs` the stores lie in a folder beside the SQLite file. The fingerprint index is held in memory (132
+    Without `blobs` the stores lie in a folder beside the SQLite file. The fingerprint index is held in memory (72
     bytes a second of video) and follows what other processes add.
     """
 

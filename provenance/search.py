@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from provenance.fingerprint import CANDIDATE_BITS, mirrored, usable
 from provenance.records import Fingerprint
 
-_MAX_QUERY_SAMPLES = 24
+_MAX_QUERY_SAMPLES = 12
+_INDEXED_EVERY = 4  # two hashes a second: a quarter of a second off, pictures of one clip are nearer than the bound
 _CANDIDATES_PER_MATCH = 3  # more candidates than answers, since the full comparison drops some
 
 _Words = NDArray[np.uint64]
@@ -32,7 +33,7 @@ class FingerprintIndex:
 
     def add(self, owner: str, fingerprint: Fingerprint) -> None:
         """Hold a clip's usable hashes under its owner's name. A clip too plain to compare adds none."""
-        hashes = fingerprint.hashes[usable(fingerprint)]
+        hashes = fingerprint.hashes[usable(fingerprint)][::_INDEXED_EVERY]
         self._owners.append(owner)
         self._algs.append(fingerprint.alg)
         self._waiting.append((_words(hashes), len(self._owners) - 1))
