@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import RequirementNotMet, UsageError
-from reelproof.cli.output import err, note, out, show_json, watching
+from reelproof.cli.output import chance, err, note, out, show_json, watching
 from reelproof.releases import ReleaseReport, SealFacts
 from reelproof.settings import load_settings
 
@@ -64,7 +64,7 @@ def _show_release(report: ReleaseReport, as_json: bool) -> None:
     out.print(f"{report.path}", markup=False)
     out.print(f"  content ID   {report.content_id}")
     out.print(f"  manifest     {report.manifest_id}")
-    out.print(f"  pixel mark   {pixel['psnr_db']} dB, read back with p = {pixel['self_check_p_value']:.1e}")
+    out.print(f"  pixel mark   {pixel['psnr_db']} dB, read back with {chance(pixel['self_check_p_value'])}")
     out.print(f"  decision     log entry {report.log['index']}, root {report.log['root'][:16]}…")
     out.print(f"  took         {took:.1f} s", markup=False)
     for warning in report.coverage["warnings"]:

@@ -37,6 +37,11 @@ def show_json(value: Any, *, pretty: bool | None = None) -> None:
     sys.stdout.flush()
 
 
+def chance(p_value: float) -> str:
+    """A p-value as text; what a float can no longer hold is below its smallest number, not zero."""
+    return f"p = {p_value:.1e}" if p_value > 0.0 else "p < 1e-300"
+
+
 def show_error(fault: ReelproofError) -> None:
     """`error: …` and `hint: …` on stderr, as plain text: hostile names carry no markup."""
     err.print(f"error: {fault}", markup=False, style="bold red" if err.is_terminal else None)

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.clip import Clip
 from core.pictures import fitted, jpeg, sampled
 from core.video import open_clip
+from reelproof.cli.output import chance
 from reelproof.demo.story import REFUSED_PROMPT, STRIPPED_CRF, Story
 
 _HERE = Path(__file__).parent
@@ -33,7 +34,8 @@ def render_story(story: Story) -> str:
         }
         for name, title, what in COPIES
     ]
-    return environment.get_template("page.html").render(story=story, cards=cards, refused_prompt=REFUSED_PROMPT)
+    page = environment.get_template("page.html")
+    return page.render(story=story, cards=cards, refused_prompt=REFUSED_PROMPT, chance=chance)
 
 
 def _film(clip: Clip) -> list[str]:

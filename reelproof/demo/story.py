@@ -22,13 +22,13 @@ from detector.report import render_html
 from detector.verdict import Verdict
 from generator.port import GenerationRequest
 from policy.log.proof import verify_receipt
-from reelproof.cli.output import watching
+from reelproof.cli.output import chance, watching
 from reelproof.releases import ReleaseReport
 from reelproof.settings import load_settings
 from reelproof.thumbnails import thumbnails_of
 from reelproof.wiring import Services, build
 
-PROMPT = "a red ball bounces on a green floor, the camera pans left"
+PROMPT = "a red ball bounces over a checkered floor"
 REFUSED_PROMPT = "Taylor Swift dancing on a rooftop at night, photorealistic"
 STRIPPED_CRF = 30
 _SHEET_FRAMES = 12
@@ -109,8 +109,8 @@ class Teller:
             pixel = report.watermark["pixel"]
             scene.lines += [
                 f"policy       allow, log entry {report.log['index']}",
-                f"pixel mark   {pixel['psnr_db']} dB, SSIM {pixel['ssim']}, read back with p = "
-                f"{pixel['self_check_p_value']:.1e}",
+                f"pixel mark   {pixel['psnr_db']} dB, SSIM {pixel['ssim']}, read back with "
+                f"{chance(pixel['self_check_p_value'])}",
                 f"credential   {report.manifest_id}",
                 f"content ID   {report.content_id}",
                 f"file         {clip}  ({took})",
