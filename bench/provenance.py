@@ -175,13 +175,14 @@ def _copy_row(pairs: list[tuple[int, Fingerprint]], originals: list[Fingerprint]
 
 
 def _unrelated(names: list[str], originals: list[Fingerprint]) -> dict[str, Any]:
-    bits, wrong = [], []
+    bits, wrong, looks_alike = [], [], 0
     for i, j in itertools.combinations(range(len(names)), 2):
         distance = fp.quantile_bits(originals[i], originals[j])
         if distance is None:
             continue
         bits.append(distance)
-        if distance <= fp.AGREE_BITS:
+        looks_alike += distance <= fp.AGREE_BITS
+        if distance <= fp.AGREE_BITS and fp.similarity(originals[i], originals[j]).agrees:
             wrong.append([names[i], names[j], round(distance, 1)])
     upper = (
         (len(wrong) + 3) / max(1, len(bits))
@@ -190,6 +191,7 @@ def _unrelated(names: list[str], originals: list[Fingerprint]) -> dict[str, Any]
     )
     return {
         "pairs": len(bits),
+        "look_alike": looks_alike,
         "agree": len(wrong),
         "rate_95_upper": upper,
         "bits_min_p01_p1_p50": [round(float(x), 1) for x in np.quantile(bits, (0, 0.001, 0.01, 0.5))],

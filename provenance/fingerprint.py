@@ -43,8 +43,12 @@ _MIN_SAMPLES = 6
 _MIN_OVERLAP = 0.5
 _MAX_SHORTER_SAMPLES = 60 * SAMPLES_PER_S  # of two long clips, the middle minute of the shorter is compared
 _MAX_HELD_SAMPLES = 10 * SAMPLES_PER_S  # a longer gap in the frames' times is a fault of the file, not a still
-#: Measured by bench/provenance.py (see docs/provenance.md).
-FALSE_MATCH_RATE = 1e-3
+# Two takes of one scene by a camera that stands still look alike; what tells them apart is which bits change when.
+_MOTION_LAG = 2  # samples
+_MOTION_MIN_BITS = 6.0  # bits a lag: fewer is an encoder's noise on a still picture
+MOTION_AGREES = 0.27  # copies at half size and CRF 36: 0.31 and up; other takes of one scene: 0.24 and below
+#: Upper end of the 95 % interval: none of 780 pairs of different real clips agreed (bench/provenance.py --quick).
+FALSE_MATCH_RATE = 4e-3
 
 _Bits = NDArray[np.uint8]
 
@@ -53,7 +57,8 @@ _Bits = NDArray[np.uint8]
 class Similarity:
     """How alike two clips are. `score` is 1 for the same pictures and 0 for unrelated ones.
 
-    `agrees` holds where at least four fifths of the aligned samples lie within `AGREE_BITS` of each other;
+    `agrees` holds where at least four fifths of the aligned samples lie within `AGREE_BITS` of each other, and the
+    same bits change at the same times (`motion`, a correlation, at least `MOTION_AGREES`; None for stills).
     `false_match_rate` is how often two unrelated clips do that, measured. `offset_s` is where the query starts in
     the reference. `per_second` has one score for each second of the query, or None where it has no counterpart.
     With `is_conclusive` False one of the clips is too plain or too short to tell, and `agrees` is False.
@@ -68,6 +73,7 @@ class Similarity:
     is_conclusive: bool = True
     overlap_s: float = 0.0
     reason: str = ""
+    motion: float | None = None
 
 
 def fingerprint_clip(clip: Clip) -> Fingerprint:
@@ -100,17 +106,20 @@ def similarity(query: Fingerprint, reference: Fingerprint) -> Similarity:
     straight = _best_alignment(query, reference)
     turned = _best_alignment(mirrored(query), reference)
     is_mirrored = turned[0] < straight[0]
-    _, offset, distances = turned if is_mirrored else straight
+    worst, offset, distances = turned if is_mirrored else straight
+    motion = _motion_alike(mirrored(query) if is_mirrored else query, reference, offset)
     known = distances[distances >= 0]
     score = float(np.clip(1 - np.median(known) / 128, 0, 1))
     return Similarity(
         score=score,
-        agrees=min(straight[0], turned[0]) <= AGREE_BITS,
+        agrees=worst <= AGREE_BITS and (motion is None or motion >= MOTION_AGREES),
         offset_s=offset / SAMPLES_PER_S,
         false_match_rate=FALSE_MATCH_RATE,
         per_second=_per_second(distances),
         is_mirrored=is_mirrored,
         overlap_s=len(known) / SAMPLES_PER_S,
+        motion=motion,
+        reason="looks alike, but moves differently" if motion is not None and motion < MOTION_AGREES else "",
     )
 
 
@@ -156,6 +165,21 @@ def _best_alignment(query: Fingerprint, reference: Fingerprint) -> tuple[float, 
             distances[start : start + len(diagonal)] = diagonal
             best = (worst, offset + theirs.start - ours.start, distances)
     return best
+
+
+def _motion_alike(query: Fingerprint, reference: Fingerprint, offset: int) -> float | None:
+    """How much the bits that change over `_MOTION_LAG` samples are the same in both, 0 to 1; None for stills."""
+    start = max(0, -offset)
+    count = min(len(query.hashes) - start, len(reference.hashes) - start - offset)
+    if count <= _MOTION_LAG:
+        return None
+    ours = np.unpackbits(query.hashes[start : start + count], axis=1)
+    theirs = np.unpackbits(reference.hashes[start + offset : start + offset + count], axis=1)
+    changed, expected = ours[_MOTION_LAG:] ^ ours[:-_MOTION_LAG], theirs[_MOTION_LAG:] ^ theirs[:-_MOTION_LAG]
+    totals = int(changed.sum()), int(expected.sum())
+    if max(totals) < _MOTION_MIN_BITS * len(changed):
+        return None
+    return float((changed & expected).sum() / np.sqrt(max(1, totals[0]) * max(1, totals[1])))
 
 
 def _rank(count: int) -> int:
