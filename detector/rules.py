@@ -204,6 +204,14 @@ RULES: tuple[Rule, ...] = (
         ("manifest",),
     ),
     Rule(
+        "likeness_unconfirmed",
+        Conclusion.NO_EVIDENCE,
+        lambda s: s.look_record is Comparison.UNCLEAR,
+        "It looks like a clip that was released here, but not closely enough to call it a copy",
+        "Different clips can look alike. Without one of our marks in it, only a close likeness counts.",
+        ("fingerprint",),
+    ),
+    Rule(
         "nothing_found",
         Conclusion.NO_EVIDENCE,
         lambda s: True,

@@ -81,8 +81,10 @@ def _compared(source: str, match: ReleaseMatch) -> Evidence:
     if match.comparison is Comparison.DIFFERS:
         says = "The pictures are not those of the released clip that the mark names."
         return Evidence(source, Outcome.FAILED, _FINGERPRINT, detail={"says": says, **detail})
-    reason = similarity.reason if similarity is not None and similarity.reason else "too much was changed"
-    says = f"The pictures can't be compared with the released clip: {reason}."
+    close = "it is like it, but not close enough to count by itself"
+    too_far = close if similarity is not None and similarity.agrees else "too much was changed"
+    reason = similarity.reason if similarity is not None and similarity.reason else too_far
+    says = f"No answer from comparing the pictures with the released clip: {reason}."
     return Evidence(source, Outcome.WARNING, _FINGERPRINT, detail={"says": says, **detail})
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import socket
 import subprocess
 import threading
@@ -54,31 +55,35 @@ def send_bad_json(bench: Bench) -> None:
     wire.send(bench.output, wire.REPLY, b"{" * 100_000)
 
 
-def attempt(bench: Bench, what: str, target: str = "") -> None:
-    """Reply with the error number of one forbidden act, or 0 where it worked."""
+def attempt_all(bench: Bench, secret: str, folder: str, port: int) -> None:
+    """Reply with the error number of each forbidden act, or 0 where it worked."""
     acts: dict[str, Any] = {
-        "read": lambda: Path(target).read_bytes(),
+        "read": lambda: Path(secret).read_bytes(),
         "reopen": lambda: os.open(f"/proc/self/fd/{bench.file.fileno()}", os.O_RDONLY),
-        "write": lambda: Path(target).write_bytes(b"x"),
+        "write": lambda: Path(secret).write_bytes(b"x"),
+        "create": lambda: Path(folder, "new").write_bytes(b"x"),
         "write_input": lambda: os.write(bench.file.fileno(), b"x"),
-        "list": lambda: os.listdir(target),
-        "unlink": lambda: os.unlink(target),
-        "chmod": lambda: os.chmod(target, 0o777),
-        "tcp": lambda: socket.create_connection(("127.0.0.1", int(target)), timeout=2),
+        "list": lambda: os.listdir(folder),
+        "unlink": lambda: os.unlink(secret),
+        "chmod": lambda: os.chmod(secret, 0o777),
+        "tcp": lambda: socket.create_connection(("127.0.0.1", port), timeout=2),
         "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
         "unix": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
         "spawn": lambda: subprocess.run(["/bin/true"], check=True),
         "exec": lambda: os.execv("/bin/true", ["true"]),
         "fork": os.fork,
         "kill": lambda: os.kill(os.getppid(), 0),
-        "raise_limit": lambda: __import__("resource").prlimit(os.getppid(), 7),
+        "raise_limit": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE),
     }
+    bench.reply({name: _error_of(act) for name, act in acts.items()})
+
+
+def _error_of(act: Any) -> int:
     try:
-        acts[what]()
+        act()
     except OSError as error:
-        bench.reply(error.errno)
-    else:
-        bench.reply(0)
+        return error.errno or -1
+    return 0
 
 
 def count_threads(bench: Bench) -> None:

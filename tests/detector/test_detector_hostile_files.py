@@ -63,7 +63,7 @@ def test_what_is_no_video_says_so(tmp_path: Path, name: str) -> None:
     ["ffconcat version 1.0\nfile small.mp4\n",
      "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsmall.mp4\n#EXT-X-ENDLIST\n"],
 )  # fmt: skip
-@pytest.mark.parametrize("suffix", [".mp4", ".m3u8", ".ffconcat"])
+@pytest.mark.parametrize("suffix", [".mp4", pytest.param(".m3u8", marks=pytest.mark.slow)])
 def test_a_playlist_never_opens_its_neighbour(tmp_path: Path, small_mp4: Path, playlist: str, suffix: str) -> None:
     """A text that names a sibling video stays a text."""
     (tmp_path / "small.mp4").write_bytes(small_mp4.read_bytes())
@@ -147,6 +147,7 @@ def test_too_little_memory_is_a_named_error(small_mp4: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_mutated_clips_decode_or_say_why(small_mp4: Path, tmp_path: Path, seed: int) -> None:
     """Whatever bytes are flipped, the answer is frames or a named error."""

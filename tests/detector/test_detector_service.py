@@ -62,6 +62,7 @@ def test_what_is_no_video_is_unreadable(detector: Detector, tmp_path: Path, cont
     assert all(not mark["found"] for mark in verdict.watermark.values())
 
 
+@pytest.mark.slow
 def test_a_bomb_is_unreadable(detector: Detector, bomb: Path) -> None:
     """A decompression bomb is named as one; what came before it was stopped is not studied."""
     small = SandboxLimits(expansion_free_bytes=100 * MIB, max_expansion=5_000)
