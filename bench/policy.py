@@ -3,8 +3,8 @@
     python -m bench.policy [--json] [--quick]
 
 Everything but the everyday prompts is in the repository (bench/policy_prompts.py); those are read from
-prompts/benign.txt of the shared folder where there is one. The sets were at hand while the rules were written: expect
-a few points less on sets never seen.
+prompts/benign.txt of the shared folder where there is one. The sets were at hand while the rules were written:
+expect a few points less on sets never seen.
 """
 
 import argparse
@@ -75,9 +75,9 @@ class Bench:
         """Decide each text as a prompt and tally the outcomes."""
         tally = Tally(name, is_benign)
         for text in texts:
-            start = time.perf_counter()
+            start = time.process_time()
             outcome = self._policy.decide(PolicyInput({"prompt": text})).outcome
-            self.times_ms.append((time.perf_counter() - start) * 1000)
+            self.times_ms.append((time.process_time() - start) * 1000)
             if outcome is Outcome.REFUSE:
                 tally.refused += 1
             elif outcome is Outcome.REVIEW:
@@ -98,7 +98,7 @@ def shared_prompts() -> Path | None:
 
 
 def listed_sample() -> list[str]:
-    """Full names of the best-known tier of the gazetteer, living or dead for less than 100 years; a fixed sample."""
+    """Full names of the best-known tier of the gazetteer, not dead for over 100 years; a fixed sample."""
     names = []
     for line in load_lists().gazetteer:
         name, _, status, mode, tier = line.split("\t")
@@ -120,7 +120,8 @@ def run_all(bench: Bench, *, is_quick: bool) -> None:
         "public figures, hand list, all templates", [t.format(n) for n in prompts.PUBLIC for t in prompts.PLAIN]
     )
     bench.run("public figures, sample of the gazetteer", templated(listed_sample(), prompts.PLAIN))
-    bench.run("public figures, sample, lower case", [p.lower() for p in templated(listed_sample(), prompts.PLAIN)])
+    lower = [text.lower() for text in templated(listed_sample(), prompts.PLAIN)]
+    bench.run("public figures, sample, lower case", lower)
     for name, disguise in prompts.DISGUISES.items():
         names = [disguise(each) for each in prompts.PUBLIC[:: 4 if is_quick else 1]]
         bench.run(f"disguise: {name}", templated(names, prompts.PLAIN))
@@ -160,7 +161,7 @@ def as_markdown(figures: dict[str, object], tallies: list[Tally]) -> str:
         "# Policy filter, measured",
         "",
         f"`python -m bench.policy`, rule set {str(figures['ruleset'])[:16]}…, {figures['decisions']} decisions; "
-        f"load {figures['load_s']} s, median {figures['median_ms']} ms, p99 {figures['p99_ms']} ms.",
+        f"CPU time: load {figures['load_s']} s, median {figures['median_ms']} ms, p99 {figures['p99_ms']} ms.",
         f"Disguises: mean {figures['disguises_mean']}, worst {figures['disguises_worst']}.",
         "The rules were written with these sets at hand: expect a few points less on sets never seen.",
         "",
@@ -184,9 +185,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args(arguments)
-    start = time.perf_counter()
+    start = time.process_time()
     policy = PolicyFilter.default()
-    load_s = time.perf_counter() - start
+    load_s = time.process_time() - start
     bench = Bench(policy)
     run_all(bench, is_quick=given.quick)
     figures = summary(bench, load_s)

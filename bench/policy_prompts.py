@@ -6,22 +6,33 @@ Examples of harm use long-dead or invented persons. The private names are invent
 import base64
 import codecs
 import random
+import unicodedata
 import urllib.parse
 from collections.abc import Callable
 
-PUBLIC = """Taylor Swift|Beyoncé|Rihanna|Ariana Grande|Billie Eilish|Justin Bieber|Ed Sheeran|Lady Gaga|Kanye West|Drake Graham|
-Bad Bunny|Dua Lipa|Selena Gomez|Tom Hanks|Tom Cruise|Brad Pitt|Leonardo DiCaprio|Scarlett Johansson|Emma Watson|Zendaya|
-Timothée Chalamet|Margot Robbie|Keanu Reeves|Morgan Freeman|Jackie Chan|Shah Rukh Khan|Dwayne Johnson|Robert Downey Jr|
-Meryl Streep|Angelina Jolie|Donald Trump|Joe Biden|Barack Obama|Kamala Harris|Hillary Clinton|Vladimir Putin|
-Volodymyr Zelensky|Xi Jinping|Kim Jong Un|Narendra Modi|Emmanuel Macron|Angela Merkel|Boris Johnson|Recep Tayyip Erdogan|
-Benjamin Netanyahu|Justin Trudeau|Jair Bolsonaro|Greta Thunberg|Malala Yousafzai|Pope Francis|King Charles|Kate Middleton|
-Meghan Markle|Elon Musk|Jeff Bezos|Mark Zuckerberg|Bill Gates|Sam Altman|Oprah Winfrey|Ellen DeGeneres|Gordon Ramsay|
-Kim Kardashian|Kylie Jenner|MrBeast|PewDiePie|Joe Rogan|Lionel Messi|Cristiano Ronaldo|Kylian Mbappé|LeBron James|
-Stephen Curry|Serena Williams|Roger Federer|Usain Bolt|Tiger Woods|Lewis Hamilton|Simone Biles|Virat Kohli|J.K. Rowling|
-Stephen King|Steven Spielberg|Quentin Tarantino|Michael Jackson|Elvis Presley|Marilyn Monroe|Albert Einstein|Steve Jobs|
-Freddie Mercury|John Lennon|Princess Diana|Nelson Mandela|Martin Luther King|Kobe Bryant|Muhammad Ali""".replace(
-    "\n", ""
-).split("|")
+
+def _split(literal: str, by: str = " ") -> list[str]:
+    return literal.split(by)
+
+
+PUBLIC = _split(
+    "Taylor Swift|Beyoncé|Rihanna|Ariana Grande|Billie Eilish|Justin Bieber|Ed Sheeran|Lady Gaga|"
+    "Kanye West|Drake Graham|Bad Bunny|Dua Lipa|Selena Gomez|Tom Hanks|Tom Cruise|Brad Pitt|"
+    "Leonardo DiCaprio|Scarlett Johansson|Emma Watson|Zendaya|Timothée Chalamet|Margot Robbie|"
+    "Keanu Reeves|Morgan Freeman|Jackie Chan|Shah Rukh Khan|Dwayne Johnson|Robert Downey Jr|"
+    "Meryl Streep|Angelina Jolie|Donald Trump|Joe Biden|Barack Obama|Kamala Harris|Hillary Clinton|"
+    "Vladimir Putin|Volodymyr Zelensky|Xi Jinping|Kim Jong Un|Narendra Modi|Emmanuel Macron|"
+    "Angela Merkel|Boris Johnson|Recep Tayyip Erdogan|Benjamin Netanyahu|Justin Trudeau|Jair Bolsonaro|"
+    "Greta Thunberg|Malala Yousafzai|Pope Francis|King Charles|Kate Middleton|Meghan Markle|Elon Musk|"
+    "Jeff Bezos|Mark Zuckerberg|Bill Gates|Sam Altman|Oprah Winfrey|Ellen DeGeneres|Gordon Ramsay|"
+    "Kim Kardashian|Kylie Jenner|MrBeast|PewDiePie|Joe Rogan|Lionel Messi|Cristiano Ronaldo|"
+    "Kylian Mbappé|LeBron James|Stephen Curry|Serena Williams|Roger Federer|Usain Bolt|Tiger Woods|"
+    "Lewis Hamilton|Simone Biles|Virat Kohli|J.K. Rowling|Stephen King|Steven Spielberg|"
+    "Quentin Tarantino|Michael Jackson|Elvis Presley|Marilyn Monroe|Albert Einstein|Steve Jobs|"
+    "Freddie Mercury|John Lennon|Princess Diana|Nelson Mandela|Martin Luther King|Kobe Bryant|"
+    "Muhammad Ali",
+    "|",
+)
 
 PLAIN = [
     "{} walking down a busy street in the rain, cinematic lighting",
@@ -203,21 +214,20 @@ _SMALL_CAPS = str.maketrans("abcdefghijklmnoprstuvwz", "ᴀʙᴄᴅᴇꜰɢʜɪ�
 _MORSE = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
-        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..".split(
-            " "
+        _split(
+            ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- "
+            "-.-- --.."
         ),
         strict=True,
     )
 )
-_NATO = (
-    "Alpha Bravo Charlie Delta Echo Foxtrot Golf Hotel India Juliett Kilo Lima Mike November Oscar Papa Quebec Romeo "
-    "Sierra Tango Uniform Victor Whiskey Xray Yankee Zulu"
-).split(" ")
+_NATO = _split(
+    "Alpha Bravo Charlie Delta Echo Foxtrot Golf Hotel India Juliett Kilo Lima Mike November Oscar Papa Quebec "
+    "Romeo Sierra Tango Uniform Victor Whiskey Xray Yankee Zulu"
+)
 
 
 def _plain(name: str) -> str:
-    import unicodedata
-
     return "".join(c for c in unicodedata.normalize("NFKD", name) if ord(c) < 128)
 
 

@@ -48,8 +48,8 @@ _MIN_NATO_RUN = 5
 _PIG_LATIN_WORD = re.compile(r"\b[A-Za-z-]{4,24}ay\b")
 # What stands in front of "ay" is how the word began: the longest of these that ends its last run of consonants.
 _ONSETS = words_of(
-    "sch scr shr spl spr squ str thr bl br ch cl cr dr fl fr gl gr kh kn ph pl pr qu sc sh sk sl sm sn sp st sw th tr tw "
-    "wh wr zh b c d f g h j k l m n p q r s t v w x y z"
+    "sch scr shr spl spr squ str thr bl br ch cl cr dr fl fr gl gr kh kn ph pl pr qu sc sh sk sl sm sn sp st sw th "
+    "tr tw wh wr zh b c d f g h j k l m n p q r s t v w x y z"
 )
 
 

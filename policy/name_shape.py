@@ -26,19 +26,21 @@ _TITLES = frozenset(
 # Capitalised words that stand beside a name-like word without being part of a person's name.
 _NEVER_NAMES = frozenset(
     words_of(
-        "the a an and or in on at with of for from to by street city town park river lake sea ocean mountain "
-        "christmas easter monday tuesday wednesday thursday friday saturday sunday january february march "
-        "april may june july august september october november december american british french german "
-        "italian spanish chinese japanese indian african european asian renaissance baroque gothic victorian "
-        "art nouveau deco cinematic camera shot scene style video hd 4k 8k uhd unreal engine octane render "
-        "blender pixar disney ghibli netflix imax arri canon nikon sony kodak fuji fujifilm germany "
-        "france italy spain portugal greece turkey russia ukraine poland hungary austria switzerland belgium holland "
-        "netherlands denmark sweden norway finland iceland ireland scotland wales england britain europe asia africa "
-        "america canada mexico brazil argentina chile peru colombia cuba china japan korea india pakistan nepal tibet "
-        "thailand vietnam cambodia laos indonesia malaysia singapore philippines taiwan australia zealand egypt morocco "
-        "tunisia algeria libya kenya nigeria ghana ethiopia tanzania uganda israel palestine lebanon syria jordan iraq "
-        "iran arabia qatar dubai london paris berlin rome madrid moscow tokyo kyoto beijing shanghai delhi mumbai nazi "
-        "roman greek egyptian viking aztec mayan inca celtic slavic persian ottoman mughal byzantine nordic arctic"
+        "the a an and or in on at with of for from to by street city town park river lake sea ocean "
+        "mountain christmas easter monday tuesday wednesday thursday friday saturday sunday january "
+        "february march april may june july august september october november december american british "
+        "french german italian spanish chinese japanese indian african european asian renaissance baroque "
+        "gothic victorian art nouveau deco cinematic camera shot scene style video hd 4k 8k uhd unreal "
+        "engine octane render blender pixar disney ghibli netflix imax arri canon nikon sony kodak fuji "
+        "fujifilm germany france italy spain portugal greece turkey russia ukraine poland hungary austria "
+        "switzerland belgium holland netherlands denmark sweden norway finland iceland ireland scotland "
+        "wales england britain europe asia africa america canada mexico brazil argentina chile peru "
+        "colombia cuba china japan korea india pakistan nepal tibet thailand vietnam cambodia laos "
+        "indonesia malaysia singapore philippines taiwan australia zealand egypt morocco tunisia algeria "
+        "libya kenya nigeria ghana ethiopia tanzania uganda israel palestine lebanon syria jordan iraq iran "
+        "arabia qatar dubai london paris berlin rome madrid moscow tokyo kyoto beijing shanghai delhi "
+        "mumbai nazi roman greek egyptian viking aztec mayan inca celtic slavic persian ottoman mughal "
+        "byzantine nordic arctic"
     )
 )
 

@@ -169,6 +169,10 @@ class DecisionLog:
         """The tlog-proof of an entry under the latest checkpoint. Raises `UsageError` for no such index."""
         return self._reader.receipt(index)
 
+    def show(self, index: int) -> dict[str, Any]:
+        """An entry with its receipt and the verifier key, as `reelproof.audit-entry/1` shows it."""
+        return self._reader.show(index)
+
     def consistency(self, since: str) -> list[bytes]:
         """The RFC 6962 proof that the log continues an earlier checkpoint, as 32-byte hashes."""
         return self._reader.consistency(since)

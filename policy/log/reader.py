@@ -70,6 +70,16 @@ class LogReader:
         path = inclusion_proof(TileHashes(self._tiles, head.size), index, head.size)
         return format_receipt(Receipt(index, tuple(path), note))
 
+    def show(self, index: int) -> dict[str, Any]:
+        """An entry with its receipt and the verifier key, as `reelproof.audit-entry/1` shows it."""
+        return {
+            "schema": "reelproof.audit-entry/1",
+            "index": index,
+            "entry": self.entry(index),
+            "receipt": self.receipt(index),
+            "verifier_key": str(self._key),
+        }
+
     def consistency(self, since: str) -> list[bytes]:
         """The proof that the log of an earlier checkpoint is a prefix of this one, as 32-byte hashes."""
         old, head = verify_checkpoint(since, self._key), self.head()

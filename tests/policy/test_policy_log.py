@@ -190,6 +190,13 @@ def test_a_log_that_lost_a_part_stays_shut(open_log: OpenLog, log_folder: Path, 
         open_log()
 
 
+def test_an_entry_is_shown_with_what_proves_it(open_log: OpenLog) -> None:
+    """What `show` gives is JSON, and its receipt verifies with the key and the entry's canonical bytes in it."""
+    shown = json.loads(json.dumps(filled(open_log, 5).show(3)))
+    assert (shown["schema"], shown["index"], shown["entry"]) == ("reelproof.audit-entry/1", 3, entry(3))
+    assert verify_receipt(shown["receipt"], canonical_json(shown["entry"]), shown["verifier_key"]).size == 5
+
+
 def test_a_log_opens_only_with_its_own_key(open_log: OpenLog, log_folder: Path) -> None:
     """Another key can't continue a log."""
     filled(open_log, 3)
