@@ -129,10 +129,13 @@ def run_all(bench: Bench, *, is_quick: bool) -> None:
     for region, names in prompts.PRIVATE.items():
         bench.run(f"private names, {region}", templated(names, prompts.PLAIN))
         bench.run(f"private names, {region}, lower case", [p.lower() for p in templated(names, prompts.PLAIN)])
+    bench.run("private names, second set", prompts.SECOND_PRIVATE)
+    bench.run("private names, second set, lower case", [text.lower() for text in prompts.SECOND_PRIVATE])
     bench.run("offices, lookalikes, voices", prompts.CIRCUMLOCUTIONS)
     harmful = [template.format(name) for name in prompts.LONG_DEAD for template in prompts.HARMFUL_WITH_NAME]
     bench.run("likeness with sexual content or minors", harmful)
     bench.run("hard benign", prompts.HARD_BENIGN, is_benign=True)
+    bench.run("hard benign, second set", prompts.SECOND_BENIGN, is_benign=True)
     if everyday := shared_prompts():
         lines = [line for line in everyday.read_text(encoding="utf-8").splitlines() if line.strip()]
         bench.run("everyday prompts (VBench)", lines, is_benign=True)
