@@ -88,11 +88,11 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 
 def _trust(settings: Settings) -> Iterator[Finding]:
-    from provenance.trust import TrustStore
+    from provenance.trust import OWN_LIST, TrustStore
 
     root = open_keys(settings).root_pem if keys_folder(settings).exists() else ""
     for row in TrustStore.default(own_root_pem=root).describe(datetime.now(UTC).date()):
-        stale = row["name"] != "own" and row["age_days"] > _STALE_LIST_DAYS
+        stale = row["name"] != OWN_LIST and row["age_days"] > _STALE_LIST_DAYS
         text = f"{row['title']}: {row['anchors']} anchors, {row['age_days']} days old"
         yield Finding("trust", "warning" if stale else "ok", text, row["note"] if stale else "")
 
