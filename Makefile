@@ -28,6 +28,7 @@ bench: $(STAMP)
 	$(BIN)/python -m bench.generator
 	$(BIN)/python -m bench.policy
 	$(BIN)/python -m bench.provenance
+	$(BIN)/python -m bench.detector
 
 serve: $(STAMP)
 	$(BIN)/python -m reelproof serve
