@@ -75,10 +75,10 @@ def test_refusal_reaches_the_client_as_moderation_blocked(client: openai.OpenAI)
     assert "swift" not in str(refused.value).lower()
 
 
-def test_unsupported_calls_fail_clearly(client: openai.OpenAI, made: openai.types.Video) -> None:
+def test_unsupported_calls_fail_clearly(client: openai.OpenAI) -> None:
     """Editing and extending raise with a reason, not with a 404."""
     with pytest.raises(openai.InternalServerError) as refused:
-        client.videos.extend(prompt="more", seconds="4", video={"id": made.id})
+        client.videos.extend(prompt="more", seconds="4", video=("a.mp4", b"x"))
     assert refused.value.code == "not_supported"
     with pytest.raises(openai.BadRequestError) as unknown:
         client.videos.create(prompt="a ball", model="sora-2")
