@@ -58,7 +58,7 @@ class SamplingConfig:
     """Defaults of the flow sampler. `shift` > 1 spends more steps near noise."""
 
     steps: int = 24
-    guidance_scale: float = 3.0
+    guidance_scale: float = 2.0
     shift: float = 8.0
 
 
