@@ -100,20 +100,25 @@ async def verification(door: FrontDoor, job: Job) -> dict[str, Any]:
 
 
 def c2pa_result(verdict: dict[str, Any]) -> dict[str, Any]:
-    """OpenAI's `c2pa` result out of a verdict. `detected` means a credential that holds, by whomever."""
-    manifest = verdict.get("manifest") or {}
-    conclusion = verdict["conclusion"]
-    state = {"verified": "trusted", "signed_untrusted": "valid", "altered": "invalid", "conflict": "invalid"}
-    held = "not_present" if not manifest or manifest.get("state") == "absent" else state.get(conclusion, "invalid")
-    if manifest.get("recovered") or conclusion == "recovered":
-        held = "not_present"
+    """OpenAI's `c2pa` result from the file's own credential. `detected` means it holds, by whomever it is signed.
+
+    `trusted`: intact, and its signer stands on a trust list; `valid`: intact; `invalid`: present and broken.
+    """
+    credential = verdict.get("manifest")
+    if credential is None:
+        state = "not_present"
+    elif not all(credential.get(held) for held in ("signature_valid", "assertions_intact", "binding_intact")):
+        state = "invalid"
+    else:
+        state = "trusted" if credential.get("trust_list") else "valid"
+    shown = credential if credential is not None and state != "invalid" else {}
     return {
         "type": "c2pa",
-        "outcome": "detected" if held in ("trusted", "valid") else "not_detected",
-        "validation_state": held,
-        "issuer": verdict.get("issuer") if held != "not_present" else None,
-        "model": manifest.get("model"),
-        "generated_at": manifest.get("signed_at") if held != "not_present" else None,
+        "outcome": "detected" if shown else "not_detected",
+        "validation_state": state,
+        "issuer": shown.get("issuer") or shown.get("signer"),
+        "model": None,
+        "generated_at": shown.get("signed_at"),
     }
 
 

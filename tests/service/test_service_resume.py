@@ -27,7 +27,7 @@ def own(tmp_path: Path) -> Iterator[RunningServer]:
 
 
 def asked(server: RunningServer, prompt: str = "a red ball") -> str:
-    answer = server.client.post("/v1/videos", json={"prompt": prompt, "size": "128x128", "seconds": 1})
+    answer = server.client.post("/v1/videos", json={"prompt": prompt, "size": "256x256"})
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
 
@@ -93,12 +93,12 @@ def test_stop_signal_ends_the_server_cleanly(own: RunningServer) -> None:
     """SIGTERM ends with status 0 while a clip is being made and followed; the job waits for the next start."""
     video_id = asked(own)
     with own.client.stream("GET", f"/v1/videos/{video_id}/events") as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()
+        next(lines)
         began = time.monotonic()
         assert own.process is not None
         own.process.send_signal(signal.SIGTERM)
-        for _ in stream.iter_lines():
-            pass
+        assert "event: completed" not in list(lines)
     assert own.process.wait(timeout=30) == 0
     assert time.monotonic() - began < 15
     assert "Traceback" not in own.said

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from core.errors import UsageError
 from generator.port import GenerationRequest
 from policy.decision import Decision, Outcome
+from reelproof.api.verification import c2pa_result
 from reelproof.api.video_requests import read_generation, video_object
 from reelproof.job_values import Job, JobFailure, JobState
 from reelproof.releases import Approval
@@ -116,3 +117,23 @@ def test_server_paths_are_not_shown() -> None:
     shown = video_object(job(JobState.COMPLETED, results={"release": release}))
     assert "/srv/secret" not in repr(shown)
     assert shown["reelproof"]["release"]["sha256"] == "00"
+
+
+INTACT = {"signature_valid": True, "assertions_intact": True, "binding_intact": True, "issuer": "Maker"}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "state", "outcome"),
+    [
+        (None, "not_present", "not_detected"),
+        (INTACT | {"trust_list": "official"}, "trusted", "detected"),
+        (INTACT, "valid", "detected"),
+        (INTACT | {"binding_intact": False, "trust_list": "official"}, "invalid", "not_detected"),
+        ({"state": "broken"}, "invalid", "not_detected"),
+    ],
+)
+def test_credentials_map_to_openai_s_states(manifest: dict[str, Any] | None, state: str, outcome: str) -> None:
+    """Only an intact credential is detected, and only a listed signer is trusted; a broken one names nobody."""
+    result = c2pa_result({"manifest": manifest, "conclusion": "altered"})
+    assert (result["validation_state"], result["outcome"]) == (state, outcome)
+    assert (result["issuer"] == "Maker") is (outcome == "detected")
