@@ -124,11 +124,13 @@ class DurableJobs:
     # Life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take up the work, first of all what an earlier process left behind.
+        """Take up the work, first of all what an earlier process left behind. Starting twice is starting once.
 
         Raises:
             ConfigurationError: another server works in this folder, or the environment asks for DBOS's cloud.
         """
+        if self._home_lock is not None:
+            return
         if os.environ.get("DBOS__CLOUD") == "true":
             raise ConfigurationError(
                 "DBOS__CLOUD is set, and jobs never leave this machine",
@@ -155,14 +157,15 @@ class DurableJobs:
         self._sweeper.start()
 
     def close(self) -> None:
-        """Stop at the next safe point; unfinished jobs wait for the next start."""
+        """Stop at the next safe point; unfinished jobs wait for the next start. Closing twice is closing once."""
+        if self._home_lock is None:
+            return
         self._stopping.set()
         if self._sweeper.is_alive():
             self._sweeper.join(timeout=self._sweep_s)
         DBOS.destroy(destroy_registry=True)
-        if self._home_lock is not None:
-            os.close(self._home_lock)
-            self._home_lock = None
+        os.close(self._home_lock)
+        self._home_lock = None
 
     def _registered(self, kind: JobKind) -> Any:
         def run(request: dict[str, Any]) -> dict[str, Any]:

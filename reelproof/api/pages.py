@@ -114,7 +114,8 @@ async def check_without_script(request: Request, door: Door) -> Response:
 async def verdict_page(verification_id: str, door: Door) -> Response:
     """A verdict by its link, while it is kept."""
     job = await door.job(VERIFY, verification_id)
-    return _page("verdict.html", "check", **({"job": job, "headline": ""} | await _answer(door, job)))
+    values: dict[str, Any] = {"job": job, "headline": ""} | await _answer(door, job)
+    return _page("verdict.html", "check", **values)
 
 
 @router.get("/verdicts/{verification_id}/card")

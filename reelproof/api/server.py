@@ -35,9 +35,13 @@ class _TellingServer(uvicorn.Server):
             sys.stderr.flush()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Let open progress streams and waiting requests end, then stop."""
+        """Let open progress streams and waiting requests end, then stop; a second signal doesn't wait for them.
+
+        The signal ends here: uvicorn would raise it again afterwards, and a clean stop would look like a crash.
+        """
         self._closing.set()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def run_server(services: "Services", host: str, port: int) -> None:
@@ -56,6 +60,8 @@ def run_server(services: "Services", host: str, port: int) -> None:
     listening = _bound(host, port)
     app = create_app(services, is_open_to_network=is_open)
     with listening:
+        # Here, not in the application's lifespan, so that a home in use is told with its hint.
+        app.state.front_door.jobs.start()
         _serve(app, listening, f"http://{_shown(host)}:{listening.getsockname()[1]}")
 
 
@@ -72,7 +78,11 @@ def _serve(app: FastAPI, listening: socket.socket, url: str) -> None:
         limit_concurrency=512,
     )
     server = _TellingServer(config, url, app.state.front_door.closing)
-    server.run(sockets=[listening])
+    try:
+        server.run(sockets=[listening])
+    finally:
+        # After a second signal uvicorn leaves this out.
+        app.state.front_door.jobs.close()
     if not server.started:
         raise ConfigurationError(
             "the server could not start", code="server_not_started", hint="The lines above say why."

@@ -114,3 +114,11 @@ def test_taken_port_is_a_configuration_error(own: RunningServer, tmp_path: Path)
     assert again.returncode != 0
     assert b"ConfigurationError" in again.stderr
     assert str(own.port).encode() in again.stderr
+
+
+def test_home_in_use_is_a_configuration_error(own: RunningServer) -> None:
+    """A second server over the same home ends with a reason, and the first one goes on."""
+    again = subprocess.run([sys.executable, str(SERVING), str(own.home), "0"], capture_output=True, timeout=120)
+    assert again.returncode != 0
+    assert b"another server already works in this home" in again.stderr
+    assert own.client.get("/readyz").status_code == 200
