@@ -52,7 +52,10 @@ def words_of(literal: str) -> tuple[str, ...]:
 
 def fold(text: str) -> str:
     """The folded form of a text. Not length-preserving."""
-    folded = unicodedata.normalize("NFKD", text.casefold()) if not text.isascii() else text.lower()
+    if text.isascii():
+        return text.lower()
+    # Compatibility forms first: a mathematical 𝑨 has no lower case of its own; case folding may decompose anew.
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     if folded.isascii():
         return folded
     kept = "".join(c for c in folded if unicodedata.category(c) not in _DROPPED or _is_letter_mark(c))

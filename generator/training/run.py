@@ -64,12 +64,16 @@ class Run:
 
 
 class Stopwatch:
-    """Seconds of training so far, counted on from a checkpoint, against a budget; shows a progress bar."""
+    """Seconds of training so far, counted on from a checkpoint, against a budget; shows a progress bar.
+
+    A second is one second of all of torch's threads at work (CPU time over threads), so that a budget buys the same
+    training on a machine that is busy with other things.
+    """
 
     def __init__(self, run: Run, title: str, budget_s: float, spent_s: float = 0.0) -> None:
         self.budget_s = budget_s
         self._before = spent_s
-        self._start = time.monotonic()
+        self._start = _worked_s()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, disable=run.quiet)
         self._task = self._bar.add_task(title, total=budget_s)
@@ -78,7 +82,7 @@ class Stopwatch:
     @property
     def spent_s(self) -> float:
         """Seconds of training, this process and those before."""
-        return self._before + time.monotonic() - self._start
+        return self._before + _worked_s() - self._start
 
     @property
     def fraction(self) -> float:
@@ -87,7 +91,7 @@ class Stopwatch:
 
     def restart(self) -> None:
         """Count from now: the first step's compilation is not training."""
-        self._start = time.monotonic()
+        self._start = _worked_s()
 
     def tick(self, note: str) -> bool:
         """Show `note`; whether there is budget left."""
@@ -97,3 +101,7 @@ class Stopwatch:
     def stop(self) -> None:
         """Take the bar away."""
         self._bar.stop()
+
+
+def _worked_s() -> float:
+    return time.process_time() / torch.get_num_threads()

@@ -15,7 +15,10 @@ from provenance import certificates, trust
 from provenance.signers import LocalSigner
 from provenance.trust import CUSTOM_LIST, LEGACY_LIST, OFFICIAL_LIST, OWN_LIST, TrustList, TrustStore
 
-NOW = datetime.now(UTC)
+
+def now() -> datetime:
+    """Asked when a test runs: certificates are made after this file is read."""
+    return datetime.now(UTC)
 
 
 def chain_of(signer: LocalSigner) -> tuple[x509.Certificate, ...]:
@@ -29,30 +32,30 @@ def test_the_list_that_holds_the_root_is_named(signer: LocalSigner) -> None:
         (TrustStore.default(own_root_pem=signer.root_pem), OWN_LIST),
         (TrustStore.default(custom_pem=signer.root_pem), CUSTOM_LIST),
     ):
-        found = store.find(chain, NOW)
+        found = store.find(chain, now())
         assert found is not None
         assert found.name == name
-    assert TrustStore.default().find(chain, NOW) is None
-    assert TrustStore(()).find(chain, NOW) is None
+    assert TrustStore.default().find(chain, now()) is None
+    assert TrustStore(()).find(chain, now()) is None
 
 
 def test_a_chain_counts_only_while_it_is_valid(signer: LocalSigner) -> None:
     """Before it starts and after it ends a certificate is held by no list."""
     store = TrustStore.default(own_root_pem=signer.root_pem)
     chain = chain_of(signer)
-    assert store.find(chain, NOW - timedelta(days=2)) is None
-    assert store.find(chain, NOW + timedelta(days=366)) is None
+    assert store.find(chain, now() - timedelta(days=2)) is None
+    assert store.find(chain, now() + timedelta(days=366)) is None
 
 
 def test_a_chain_without_its_issuing_ca_is_not_held(signer: LocalSigner) -> None:
     """The file must carry the intermediates."""
-    assert TrustStore.default(own_root_pem=signer.root_pem).find(chain_of(signer)[:1], NOW) is None
+    assert TrustStore.default(own_root_pem=signer.root_pem).find(chain_of(signer)[:1], now()) is None
 
 
 def test_a_time_stamp_root_vouches_for_no_claims(signer: LocalSigner) -> None:
     """The library trusted a root listed for time-stamps for claims too; we don't."""
     only_time_stamps = TrustList("x", "x", "2026-01-01", "", time_stamp_anchors_pem=signer.root_pem)
-    assert not only_time_stamps.holds(chain_of(signer), NOW)
+    assert not only_time_stamps.holds(chain_of(signer), now())
 
 
 def forged(
@@ -60,10 +63,10 @@ def forged(
     digital_signature: bool = True, depth: int = 1,
 ) -> tuple[tuple[x509.Certificate, ...], str]:  # fmt: skip
     """A chain whose issuer may be no CA, or whose leaf has other purposes; and its root."""
-    root = certificates.make_root("Org", "GB", NOW)
-    issuing = certificates.make_issuing_ca(root, "Org", "GB", NOW)
+    root = certificates.make_root("Org", "GB", now())
+    issuing = certificates.make_issuing_ca(root, "Org", "GB", now())
     middle_key = ec.generate_private_key(ec.SECP256R1())
-    middle = certificates.make_leaf(issuing, middle_key, "Org", "GB", NOW)
+    middle = certificates.make_leaf(issuing, middle_key, "Org", "GB", now())
     issuer, issuer_key = (issuing.certificate, issuing.key) if issuer_is_ca else (middle, middle_key)
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
@@ -72,8 +75,8 @@ def forged(
         .issuer_name(issuer.subject)
         .public_key(key.public_key())
         .serial_number(7)
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=30))
+        .not_valid_before(now() - timedelta(days=1))
+        .not_valid_after(now() + timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
@@ -89,7 +92,7 @@ def forged(
 def test_a_sound_chain_is_the_control_of_the_forged_ones() -> None:
     """The forging helper makes a chain that is held when nothing is wrong with it."""
     chain, root = forged(issuer_is_ca=True)
-    assert TrustStore.default(own_root_pem=root).find(chain, NOW) is not None
+    assert TrustStore.default(own_root_pem=root).find(chain, now()) is not None
 
 
 @pytest.mark.parametrize(
@@ -110,14 +113,14 @@ def test_a_chain_that_may_not_sign_claims_is_not_held(
 ) -> None:
     """Under the right root, but not a claim signer."""
     chain, root = chain_and_root
-    assert TrustStore.default(own_root_pem=root).find(chain, NOW) is None
+    assert TrustStore.default(own_root_pem=root).find(chain, now()) is None
 
 
 def test_another_organisations_root_of_the_same_name_is_not_ours(signer: LocalSigner) -> None:
     """Trust follows keys, not names."""
-    twin = certificates.make_root("Reelproof Test", "ZZ", NOW)
+    twin = certificates.make_root("Reelproof Test", "ZZ", now())
     assert (
-        TrustStore.default(own_root_pem=certificates.to_pem(twin.certificate)).find(chain_of(signer), NOW) is None
+        TrustStore.default(own_root_pem=certificates.to_pem(twin.certificate)).find(chain_of(signer), now()) is None
     )
 
 
