@@ -75,7 +75,7 @@ def train_denoiser(
         mean_loss = loss.item() if frames != previous else 0.98 * mean_loss + 0.02 * loss.item()
         previous = frames
         going = watch.tick(f"transformer {step}, {frames} frames: {mean_loss:.4f}")
-        if step % 50 == 0:
+        if step % 10 == 0:
             run.log("denoiser", step=step, spent_s=watch.spent_s, frames=frames, loss=mean_loss, rate=rate)
         if step % 250 == 0 or not going:
             model = {

@@ -1,6 +1,7 @@
 """Training from nothing: the smoke preset learns, resumes, and its weights load."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,17 @@ from generator.training.dit_stage import stages_for
 from generator.training.vae_stage import codec_damage
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Two threads of so small a network wait for each other more than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_smoke_training_learns_and_resumes(tmp_path: Path) -> None:
     """Under two minutes: both stages' losses fall, the weights load, and a second call finds nothing left to do."""
     digest = train("smoke", tmp_path, minutes=0.7, quiet=True)
