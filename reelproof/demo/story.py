@@ -28,7 +28,7 @@ from reelproof.settings import load_settings
 from reelproof.thumbnails import thumbnails_of
 from reelproof.wiring import Services, build
 
-PROMPT = "a red ball bounces over a checkered floor"
+PROMPT = "an orange ring grows larger on a tiled floor"
 REFUSED_PROMPT = "Taylor Swift dancing on a rooftop at night, photorealistic"
 STRIPPED_CRF = 30
 _SHEET_FRAMES = 12
@@ -103,7 +103,7 @@ class Teller:
     def _clip(self, services: Services) -> Path:
         clip = self.story.folder / "clip.mp4"
         with self._scene(f"A clip from a prompt: “{PROMPT}”") as scene, watching() as watch:
-            report = services.pipeline.generate(GenerationRequest(PROMPT, seed=7), clip, watch=watch)
+            report = services.pipeline.generate(GenerationRequest(PROMPT, seed=1), clip, watch=watch)
             self.story.release = report
             took = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in report.timings_s.items())
             pixel = report.watermark["pixel"]
