@@ -147,7 +147,7 @@ def _wan(settings: Settings) -> GeneratorBackend:
             code="wan_model_missing",
             hint="Set REELPROOF_WAN_MODEL to a local folder with a Wan checkpoint in diffusers form.",
         )
-    return WanBackend.load(settings.wan_model)
+    return WanBackend.from_pretrained(settings.wan_model)
 
 
 class _LazyInverter:
