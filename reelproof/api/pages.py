@@ -15,10 +15,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from core.clock import rfc3339
+from core.errors import ReelproofError
 from detector.report import style
 from reelproof import __version__
 from reelproof.api.audit import list_entries
 from reelproof.api.bodies import Form
+from reelproof.api.errors import sentences
 from reelproof.api.front_door import Door, FrontDoor
 from reelproof.api.uploads import submit_upload
 from reelproof.job_values import Job, JobFailure, JobState
@@ -27,9 +29,9 @@ from reelproof.work import VERIFY, card_path, verdict_of
 
 router = APIRouter(include_in_schema=False)
 EXAMPLES = (
-    "a red ball rolling to the right",
-    "a blue cube turning slowly",
-    "three green spheres, camera orbiting left",
+    "a red ball moves to the right in a studio",
+    "a golden star spins at night",
+    "a cyan cube bounces on a checkered floor, the camera pans left",
 )
 PHASES = (
     ("policy", "Policy"),
@@ -129,8 +131,9 @@ async def verdict_card(verification_id: str, door: Door) -> Response:
 
 @router.get("/studio")
 async def studio_page(door: Door) -> Response:
-    """Make a clip."""
+    """Make a clip. The first visit loads the generator: whoever comes here is about to need it."""
     services = door.services
+    abilities = await run_in_threadpool(_abilities, door)
     return _page(
         "studio.html",
         "studio",
@@ -138,8 +141,7 @@ async def studio_page(door: Door) -> Response:
         phases=PHASES,
         models=list(services.backends),
         default_model=services.settings.backend,
-        sizes=("256x256", "320x256", "256x320", "512x320"),
-        max_seconds=10,
+        **abilities,
     )
 
 
@@ -180,6 +182,17 @@ async def _answer(door: FrontDoor, job: Job) -> dict[str, Any]:
         "card": Markup(await run_in_threadpool(card_path(folder).read_text)),
         "expires": expires,
     }
+
+
+def _abilities(door: FrontDoor) -> dict[str, Any]:
+    """What the default generator can do and says of itself, or why it can't be used."""
+    try:
+        backend = door.services.backends[door.services.settings.backend]
+    except ReelproofError as fault:
+        return {"sizes": [], "max_seconds": 10.0, "note": "", "problem": sentences(JobFailure.of(fault))}
+    able = backend.capabilities
+    sizes = [f"{width}x{height}" for width, height in able.sizes]
+    return {"sizes": sizes, "max_seconds": able.max_seconds or 10.0, "note": backend.model.note, "problem": ""}
 
 
 def _in_words(seconds: int) -> str:

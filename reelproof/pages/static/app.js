@@ -6,6 +6,8 @@ const show = (element, visible = true) => { element.hidden = !visible; };
 const KEY = "reelproof-api-key";
 const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const rounded = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+// A p-value too small for a double arrives as 0: it is not nought, only below what can be written.
+const chance = (p) => (p > 0 ? `p = ${Number(p).toExponential(1)}` : "p < 1e-300");
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Failure extends Error {
@@ -226,6 +228,7 @@ function showRefusal(fault) {
 
 async function showReleased(video) {
   const player = find("player");
+  player.onloadedmetadata = () => { find("screen").style.aspectRatio = `${player.videoWidth} / ${player.videoHeight}`; };
   player.src = await contentUrl(video.id);
   show(find("screen-empty"), false);
   show(player);
@@ -238,7 +241,7 @@ async function showReleased(video) {
   fact(facts, "Settings", Object.entries(settings).filter(([, value]) => value !== null && value !== "").map(([name, value]) => `${name.replaceAll("_", " ")} ${name === "seed" ? value : rounded(value)}`).join(" · "));
   fact(facts, "Content ID", release.content_id, true);
   fact(facts, "Credential", release.manifest_id, true);
-  fact(facts, "Watermark", pixel && `${pixel.psnr_db} dB PSNR, SSIM ${pixel.ssim}, read back at p = ${Number(pixel.self_check_p_value).toExponential(1)}`);
+  fact(facts, "Watermark", pixel && `${pixel.psnr_db} dB PSNR, SSIM ${pixel.ssim}, read back with ${chance(pixel.self_check_p_value)}`);
   fact(facts, "Decision", `log entry ${release.log.index}`);
   fact(facts, "SHA-256", release.sha256, true);
   for (const warning of release.coverage?.warnings ?? []) fact(facts, "Note", warning);
