@@ -71,7 +71,7 @@ class Comparison(StrEnum):
     UNCLEAR = "unclear"
 
 
-#: Below this score two clips show different things; between it and agreement nothing is claimed. Set from few clips:
+#: Below this score two clips show different things; between it and agreement nothing is claimed. From few clips:
 #: a foreign clip scored .04, a copy cropped by 10 % .81 (tests/detector); no sweep over pairs has been run.
 FOREIGN_SCORE = 0.25
 
