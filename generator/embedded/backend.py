@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from core.progress import Progress, silent
 from generator.embedded import flow
 from generator.embedded.config import PRESETS, ModelConfig
 from generator.embedded.model import EmbeddedModel
+from generator.embedded.refinement import refined
 from generator.embedded.weights import WEIGHTS_FOLDER, load_model
 from generator.limits import Limits, Plan
 from generator.port import Capabilities, GeneratedClip, GenerationRequest, Latents, LatentSpec, ModelIdentity
@@ -23,8 +25,13 @@ MAX_STEPS = 100
 MAX_GUIDANCE_SCALE = 10.0
 INVERSION_STEPS = 24
 INVERSION_PASSES = 1
+INVERSION_REFINEMENTS = 10
+_REFINEMENT_SHARE = 0.8
 _DECODE_SHARE = 0.1
 _FEW_WORDS_KNOWN = 0.75
+
+Fit = Literal["scaled", "cut"]
+"""How frames of another size are laid on the model's grid."""
 
 
 class EmbeddedBackend:
@@ -122,27 +129,41 @@ class EmbeddedBackend:
 
 
 class EmbeddedInverter:
-    """A `LatentInverter` over the same model: resize, encode, reverse the ODE without prompt or guidance."""
+    """A `LatentInverter` over the same model: onto the grid, encode, sharpen by the decoder, reverse the ODE.
+
+    Knows neither prompt nor guidance. `fit` says how frames of another size meet the model's: `scaled` to it, or
+    `cut`, laid in its upper left corner and held at the edges, for clips that were cropped and not resized (a crop
+    by whole latents is then a shift in latent space). `refinements` 0 trusts the encoder: four times as quick.
+    """
 
     def __init__(
-        self, backend: EmbeddedBackend, steps: int = INVERSION_STEPS, passes: int = INVERSION_PASSES
+        self,
+        backend: EmbeddedBackend,
+        steps: int = INVERSION_STEPS,
+        passes: int = INVERSION_PASSES,
+        refinements: int = INVERSION_REFINEMENTS,
+        fit: Fit = "scaled",
     ) -> None:
         self._backend, self._steps, self._passes = backend, steps, passes
+        self._refinements, self._fit = refinements, fit
 
     def invert(self, clip: Clip, progress: Progress = silent) -> Latents:
         """Estimated initial latents (1, C, F', H', W') of the model's one clip shape, float32.
 
-        Frames are scaled to the model's size, taken at its rate, and cut or held at the end to its length. A
+        Frames are fitted to the model's size, taken at its rate, and cut or held at the end to its length. A
         clip without frames gives zeros.
         """
         model, config = self._backend.network, self._backend.network.config
-        frames = on_grid(clip, config)
+        frames = on_grid(clip, config, self._fit)
         if frames is None:
             return np.zeros((1, *config.latent_shape), np.float32)
+        share = _REFINEMENT_SHARE if self._refinements else 0.0
         with self._backend.lock:
+            pixels = to_unit(frames)
             with torch.no_grad():
-                z = model.vae.encode(to_unit(frames))
-            return self.invert_latents(z, progress)
+                z = model.vae.encode(pixels)
+            z = refined(model.vae, pixels, z, self._refinements, lambda done: progress(share * done))
+            return self.invert_latents(z, lambda done: progress(share + (1 - share) * done))
 
     def invert_latents(self, z: Tensor, progress: Progress = silent) -> Latents:
         """The same from latents (1, C, F', H', W') on the model's scale."""
@@ -161,7 +182,7 @@ class EmbeddedInverter:
         return np.asarray(noise.numpy(), np.float32)
 
 
-def on_grid(clip: Clip, config: ModelConfig) -> RGB | None:
+def on_grid(clip: Clip, config: ModelConfig, fit: Fit = "scaled") -> RGB | None:
     """The clip's frames on the model's grid, (F, H, W, 3), or None if it has none. Reads no further than needed."""
     size, taken = config.size_px, list[RGB]()
     for frame in clip.timed_frames():
@@ -171,7 +192,7 @@ def on_grid(clip: Clip, config: ModelConfig) -> RGB | None:
         if len(taken) == config.frames:
             break
         if len(taken) / config.fps <= frame.time_s + 1e-6:
-            taken.append(_resized(frame.rgb, size))
+            taken.append(_resized(frame.rgb, size) if fit == "scaled" else _cornered(frame.rgb, size))
     if not taken:
         return None
     taken += [taken[-1]] * (config.frames - len(taken))
@@ -193,6 +214,13 @@ def _resized(rgb: RGB, size: int) -> RGB:
         return rgb
     shrinks = rgb.shape[0] > size
     return np.asarray(cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
+
+
+def _cornered(rgb: RGB, size: int) -> RGB:
+    """The frame's upper left corner, held at the right and at the bottom to the size."""
+    kept = rgb[:size, :size]
+    missing = ((0, size - kept.shape[0]), (0, size - kept.shape[1]), (0, 0))
+    return np.pad(kept, missing, mode="edge")
 
 
 def _limits(config: ModelConfig) -> Limits:

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watermark.code import PAYLOAD_64, SHORT_32, CodeSize
-from watermark.keystream import key_bits, key_bytes, key_signs
+from watermark.keystream import key_bits, key_signs, key_words
 from watermark.payload import Payload
 
-ALG = "reelproof.noise.signs.polar.streams64.1"
+ALG = "reelproof.noise.signs.polar.streams1024.2"
 
-STREAMS = 64
-"""Keystreams a key rotates through: two clips of one key share their signs with probability 1/64 (design note
-0001)."""
+STREAMS = 1024
+"""Keystreams a key rotates through: two clips of a key share pilots with probability 1/1024 (design note 0001)."""
 
 ELEMENTS_MIN = 2048
 """Below this, no sign agreement that inversion gives would let the shortest ID through."""
@@ -62,17 +61,21 @@ def checked(shape: Shape) -> Shape:
 
 def stream_of(payload: Payload, key: bytes) -> int:
     """The keystream a payload uses: keyed, so that outsiders cannot tell which clips share one."""
-    return key_bytes(key, f"noise/1/stream-of/{payload.to_bytes().hex()}", 1)[0] % STREAMS
+    return int(key_words(key, f"noise/2/stream-of/{payload.to_bytes().hex()}", 1)[0]) % STREAMS
 
 
 def layout_of(key: bytes, stream: int, shape: Shape) -> StreamLayout:
     """The layout of one keystream over one shape; the shape is part of the derivation."""
-    count = prod(shape)
-    name = f"noise/1/{stream}/" + "x".join(map(str, shape))
-    pair = key_bits(key, f"{name}/pilots", 2 * count).reshape(-1, 2)
-    is_pilot = pair.sum(axis=1) == 0
-    places = np.arange(count - int(is_pilot.sum())) % code_size(shape).coded
-    return StreamLayout(key_signs(key, f"{name}/signs", count), is_pilot, places)
+    signs, is_pilot = stream_start(key, stream, shape, prod(shape))
+    places = np.arange(int((~is_pilot).sum())) % code_size(shape).coded
+    return StreamLayout(signs, is_pilot, places)
+
+
+def stream_start(key: bytes, stream: int, shape: Shape, count: int) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """The first `count` signs of a keystream over a shape, and which of them are pilots: about one in four."""
+    name = f"noise/2/{stream}/" + "x".join(map(str, shape))
+    pair = key_bits(key, f"{name}/pilots", 2 * count)
+    return key_signs(key, f"{name}/signs", count), (pair[::2] | pair[1::2]) == 0
 
 
 def element_signs(layout: StreamLayout, coded: NDArray[np.uint8]) -> NDArray[np.int8]:
