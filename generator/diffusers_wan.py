@@ -16,7 +16,7 @@ import torch
 from core.clip import Clip
 from core.errors import ConfigurationError, UsageError
 from core.progress import Progress, silent
-from generator.inversion import is_deterministic_ode
+from generator.inversion import is_deterministic_ode, is_invertible
 from generator.limits import Limits
 from generator.port import Capabilities, GeneratedClip, GenerationRequest, Latents, LatentSpec, ModelIdentity
 
@@ -47,12 +47,11 @@ class WanBackend:
         self.limits = limits
         self.lock = Lock()
         self._model_name = model_name
-        deterministic = is_deterministic_ode(pipeline.scheduler)
         self.capabilities = Capabilities(
             latents_in=True,
             latents_out=True,
-            deterministic_ode=deterministic,
-            invertible=deterministic,
+            deterministic_ode=is_deterministic_ode(pipeline.scheduler),
+            invertible=is_invertible(pipeline.scheduler),
             max_seconds=limits.max_frames / float(limits.rates[0]),
             sizes=limits.sizes,
         )

@@ -25,6 +25,10 @@ from generator.port import Latents
 
 DEFAULT_PASSES = 4
 _PROBE_STEPS = 4
+_DETERMINISTIC_HINT = (
+    "clips with a noise mark need a deterministic sampler of one look a step: FlowMatchEuler, DDIM, or UniPC and "
+    "DPM-Solver without SDE"
+)
 
 
 class ReverseODE:
@@ -100,38 +104,67 @@ class ReverseODE:
 
 
 def reversible_scheduler(scheduler: Any) -> Any:
-    """The first-order scheduler to read `scheduler`'s clips back with: itself, or Euler for a multistep solver.
+    """The first-order scheduler to read `scheduler`'s clips back with: itself, or for a multistep solver the
+    first-order one of the same path (Euler for flows, DDIM for the others).
 
-    Raises ConfigurationError for a sampler that re-noises: it erases what the clip began as.
+    Raises ConfigurationError: `sampler_renoises` for a sampler that adds noise between its steps and so erases what
+    the clip began as; `sampler_not_reversible` for one that calls the network several times a step or scales what
+    it starts from.
     """
-    config = scheduler.config
-    if config.get("solver_order", 1) > 1 and config.get("prediction_type") == "flow_prediction":
-        import diffusers
-
-        library: Any = diffusers
-        return library.FlowMatchEulerDiscreteScheduler(shift=config.get("flow_shift", 1.0))
+    name, config = type(scheduler).__name__, scheduler.config
     if not is_deterministic_ode(scheduler):
-        message = f"the sampler {type(scheduler).__name__} adds fresh noise between its steps"
-        hint = "clips with a noise mark need a deterministic one: FlowMatchEuler, DDIM, UniPC with flow prediction"
-        raise ConfigurationError(message, code="sampler_renoises", hint=hint)
-    return scheduler
+        message = f"the sampler {name} adds fresh noise between its steps"
+        raise ConfigurationError(message, code="sampler_renoises", hint=_DETERMINISTIC_HINT)
+    if getattr(scheduler, "order", 1) > 1:
+        message = f"the sampler {name} takes {scheduler.order} looks a step; only single looks are walked back"
+        raise ConfigurationError(message, code="sampler_not_reversible", hint=_DETERMINISTIC_HINT)
+    if abs(float(getattr(scheduler, "init_noise_sigma", 1.0)) - 1.0) > 1e-3:
+        message = f"the sampler {name} scales its latents; only those that start from N(0, 1) are walked back"
+        raise ConfigurationError(message, code="sampler_not_reversible", hint=_DETERMINISTIC_HINT)
+    if config.get("solver_order", 1) == 1:
+        return scheduler
+    import diffusers
+
+    library: Any = diffusers
+    if config.get("prediction_type") == "flow_prediction":
+        return library.FlowMatchEulerDiscreteScheduler(shift=config.get("flow_shift", 1.0))
+    return library.DDIMScheduler.from_config(config)
+
+
+def is_invertible(scheduler: Any) -> bool:
+    """Whether clips sampled with it can be read back: `reversible_scheduler` has an answer."""
+    try:
+        reversible_scheduler(scheduler)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def is_deterministic_ode(scheduler: Any) -> bool:
-    """Whether a step gives the same whatever the random state: tried out on a copy, with two seeds."""
-    if scheduler.config.get("stochastic_sampling") or scheduler.config.get("algorithm_type", "").startswith("sde"):
+    """Whether a step gives the same whatever the random state: tried out on a copy, with two seeds.
+
+    Fails closed: a sampler that declares noise, or that cannot be tried, counts as one that re-noises.
+    """
+    config = scheduler.config
+    if config.get("stochastic_sampling") or "sde" in str(config.get("algorithm_type", "")).lower():
         return False
-    found = []
-    for seed in (1, 2):
-        probe = copy.deepcopy(scheduler)
-        probe.set_timesteps(_PROBE_STEPS)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            sample = torch.full((1, 4, 2, 2), 0.5)
-            for timestep in probe.timesteps[:2]:
-                sample = probe.step(torch.full_like(sample, 0.25), timestep, sample, return_dict=False)[0]
-        found.append(sample)
+    try:
+        found = [_tried(scheduler, seed) for seed in (1, 2)]
+    except (ArithmeticError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError):
+        return False
     return bool(torch.equal(found[0], found[1]))
+
+
+def _tried(scheduler: Any, seed: int) -> Tensor:
+    """A fixed sample after all steps but the last, where many samplers add nothing, under one random state."""
+    probe = copy.deepcopy(scheduler)
+    probe.set_timesteps(_PROBE_STEPS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        sample = torch.full((1, 4, 2, 2), 0.5)
+        for timestep in probe.timesteps[:-1]:
+            sample = probe.step(torch.full_like(sample, 0.25), timestep, sample, return_dict=False)[0]
+    return sample
 
 
 @dataclass(frozen=True)
