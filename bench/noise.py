@@ -21,7 +21,7 @@ import torch
 from rich.progress import track
 
 from bench.noise_attacks import ATTACKS
-from bench.noise_null import averaging, normality, unmarked, wrong_keys
+from bench.noise_null import averaging, normality, quality, unmarked, wrong_keys
 from bench.noise_report import curve, tables
 from core.clip import Clip
 from generator.embedded.backend import EmbeddedBackend, EmbeddedInverter, Fit
@@ -33,7 +33,7 @@ from watermark.pixel import PixelWatermark
 
 OUT = Path("out/bench/noise")
 KEY_ID, KEY = 1, bytes(range(32))
-PROMPTS, TUNED_ON = 50, 24
+PROMPTS, TUNED_ON, GEOMETRY_CLIPS = 50, 24, 8
 QUICK_CLIPS, QUICK_ATTACKS = 2, ("none", "CRF 28", "VAE")
 PIXEL_TOO = ("none", "CRF 28", "VAE", "VAE, CRF 28", *(a for a in ATTACKS if a.startswith("regenerated")))
 
@@ -61,9 +61,10 @@ def measure(folder: Path, quick: bool, jobs: int, quiet: bool) -> dict[str, Any]
     latents = [np.load(path) for path in sorted((folder / "latents").glob("*.npy"))]
     for name, part in {
         "normality": lambda: normality(20 if quick else 200),
+        "quality": lambda: quality(4 if quick else 26),
         "averaging": lambda: averaging(quick),
         "unmarked": lambda: unmarked(2 if quick else 12),
-        "wrong_keys": lambda: wrong_keys(latents, 2 if quick else 60),
+        "wrong_keys": lambda: wrong_keys(latents, 2 if quick else 200),
     }.items():
         path = folder / f"{name}.json"
         if not path.exists():
@@ -77,12 +78,20 @@ def measure(folder: Path, quick: bool, jobs: int, quiet: bool) -> dict[str, Any]
 def _measure_clips(folder: Path, indices: list[int], attacks: tuple[str, ...], jobs: int, quiet: bool) -> None:
     path = folder / "clips.jsonl"
     done = {(row["clip"], row["attack"], row["fit"]) for row in read_rows(path)}
-    missing = {i: [a for a in attacks if any((i, a, fit) not in done for fit in fits(a))] for i in indices}
+    missing = {
+        i: [a for a in attacks if _is_measured(i, a) and any((i, a, fit) not in done for fit in fits(a))]
+        for i in indices
+    }
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, path.open("a") as rows:
         tasks = [pool.submit(clip_rows, i, names, str(folder)) for i, names in missing.items() if names]
         for task in track(as_completed(tasks), "clips", total=len(tasks), disable=quiet):
             rows.writelines(json.dumps(row) + "\n" for row in task.result())
             rows.flush()
+
+
+def _is_measured(index: int, attack: str) -> bool:
+    """Every clip gets the attacks that the pixel mark is compared on; the first eight get the others, too."""
+    return attack in PIXEL_TOO or index < TUNED_ON + GEOMETRY_CLIPS
 
 
 def fits(attack: str) -> tuple[Fit, ...]:

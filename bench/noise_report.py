@@ -17,7 +17,9 @@ _NOISE_COLOUR, _PIXEL_COLOUR, _LINE_COLOUR = (180, 90, 20), (40, 60, 200), (120,
 def tables(found: dict[str, Any]) -> str:
     """Every table of the bench."""
     parts = [_clips(found["clips"]), _null(found["wrong_keys"], found["unmarked"])]
-    return "\n".join([*parts, _normality(found["normality"]), _averaging(found["averaging"])])
+    return "\n".join(
+        [*parts, _normality(found["normality"]), _quality(found["quality"]), _averaging(found["averaging"])]
+    )
 
 
 def interval(hits: int, tries: int) -> tuple[float, float]:
@@ -96,6 +98,21 @@ def _normality(found: dict[str, Any]) -> str:
             f"Sign correlation of {pairs['pairs']} pairs, {kind}: deviation {pairs['deviation']:.3f}, largest "
             f"{pairs['largest']:.1f}, beyond 5: {pairs['beyond_5']}."
         )
+    return "\n".join([*lines, ""])
+
+
+def _quality(found: dict[str, Any]) -> str:
+    lines = [
+        f"Prompt-following over {found['prompts']} held-out prompts, same seeds:",
+        "",
+        "| latents | colour right | shape right |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {kind} | {found[f'{kind}_colour']} | {found[f'{kind}_shape']} |" for kind in ("marked", "plain")]
+    lines.append(
+        f"\nRight for marked alone {found['only_marked']}, for plain alone {found['only_plain']}: McNemar's p "
+        f"{found['p_value']:.2g}."
+    )
     return "\n".join([*lines, ""])
 
 

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.code import PAYLOAD_64, decode, encode
+from watermark.code import PAYLOAD_64, SHORT_32, decode, encode
 from watermark.noise.layout import STREAMS, Shape, code_size, element_signs, layout_of, stream_of, stream_start
 from watermark.payload import LAYOUT_VERSION, Payload
 from watermark.significance import p_of
@@ -23,7 +23,8 @@ SHIFTS = tuple(product((0, -1, 1, 2), (0, -1, 1, -2, 2), (0, -1, 1, -2, 2)))
 Two frames forward: a trim of 8 frames in the embedded model."""
 
 PLACES_DECODED = 64
-_ID_BITS = {PAYLOAD_64.payload: 56, 32: 32}
+_IDS_AND_STREAMS = {PAYLOAD_64.payload: 2**56, SHORT_32.payload: 2**32 * STREAMS}
+"""How many (ID, stream) pairs there are: a whole payload has one stream, a short ID may stand in any."""
 _TAIL_BOUND = 3.18
 """P(sum >= x) <= 3.18 Q(x) for any weighted sum of fair signs (Bentkus and Dzindzalieta, arXiv:1104.0101): tails
 below 1e-12 can be proved, not measured."""
@@ -144,7 +145,7 @@ def _named(values: Plane, place: Sighting, key: bytes, key_count: int) -> list[t
         if short_id is None:
             continue
         z = score(laid, element_signs(layout, encode(bits, size)))
-        looks = key_count * STREAMS * len(SHIFTS) << _ID_BITS[size.payload]
+        looks = key_count * len(SHIFTS) * _IDS_AND_STREAMS[size.payload]
         p_value = min(1.0, _STATISTICS * _TAIL_BOUND * p_of(z, looks))
         return [(place, Reading(p_value, z, looks, place.key_id, short_id, payload))]
     return []
