@@ -16,6 +16,7 @@ from provenance.fingerprint import Similarity, fingerprint_clip, similarity
 from provenance.records import Fingerprint, ManifestReport, Release
 from provenance.trust import TrustStore
 from watermark.extraction import Geometry
+from watermark.pixel.geometry import on_marked
 
 _MARK_SOURCES = ("pixel_watermark", "noise_watermark")
 
@@ -58,7 +59,9 @@ class Recovery:
     ) -> ReleaseMatch:
         released = release.facts.get("file") or {}
         extraction = pictures.pixel.extraction
-        geometry = extraction.geometry if extraction is not None and pictures.pixel.found else None
+        geometry = (
+            _on_release(pictures, extraction.geometry, released) if extraction and pictures.pixel.found else None
+        )
         alike = _similarity(pictures, release.fingerprint, geometry, released)
         credential = read_store_sandboxed(release.manifest_store, self.trust, now=self.now)
         match = ReleaseMatch(
@@ -78,6 +81,15 @@ class Recovery:
     ) -> tuple[str, ...]:
         keeps = self.keeps_credential
         return edits_of(pictures.file, released, geometry, alike, keeps_credential=keeps)
+
+
+def _on_release(pictures: Pictures, geometry: Geometry, released: dict[str, Any]) -> Geometry:
+    """The geometry in pixels of the released clip, whose size the mark alone cannot tell."""
+    marked = (int(released.get("width_px") or 0), int(released.get("height_px") or 0))
+    if pictures.clip is None or min(marked) == 0:
+        return geometry
+    info = pictures.clip.clip.info
+    return on_marked(geometry, (info.width_px, info.height_px), marked)
 
 
 def _first_agreeing(matches: Iterator[ReleaseMatch]) -> ReleaseMatch | None:

@@ -15,12 +15,12 @@ def tail(z: float) -> float:
     return float(0.5 * erfc(z / math.sqrt(2.0)))
 
 
-def p_of(z: float, looks: int) -> float:
+def p_of(z: float, looks: float) -> float:
     """min(1, looks Q(z)): the chance that the best of `looks` statistics reaches z (Bonferroni, no independence
     assumed)."""
     return min(1.0, looks * tail(z))
 
 
-def z_needed(looks: int, p_value: float) -> float:
+def z_needed(looks: float, p_value: float) -> float:
     """The z at which `looks` looks give exactly `p_value`."""
     return float(math.sqrt(2.0) * erfcinv(2.0 * p_value / looks))

@@ -1,4 +1,4 @@
-"""Writes watermark_vectors.json: what the watermark formats of layout 1 must give for ever. For new layouts only.
+"""Writes watermark_vectors.json: what the watermark formats must give for ever. For new layouts only.
 
 python tests/golden/make_watermark_vectors.py
 """
@@ -17,8 +17,9 @@ from watermark.noise import NoiseWatermark
 from watermark.noise.layout import layout_of, stream_of
 from watermark.payload import Payload
 from watermark.pixel import pattern
-from watermark.pixel.embedding import segment_pattern
-from watermark.pixel.layout import first_pilot
+from watermark.pixel.embedding import plane_pattern
+from watermark.pixel.layout import first_turn
+from watermark.pixel.message import Message
 
 KEY = bytes(range(32))
 PAYLOAD = Payload(3, 0x0123456789ABCD)
@@ -44,11 +45,13 @@ def vectors() -> dict[str, object]:
         "crc16": "".join(map(str, code.crc16(bits))),
         "coded_64": np.packbits(code.encode(bits)).tobytes().hex(),
         "coded_32": np.packbits(code.encode(bits[:32], code.SHORT_32)).tobytes().hex(),
-        "first_pilot": first_pilot(PAYLOAD, KEY),
-        "pilot_chips": _digest(pattern.pilot_chips(KEY, 0)),
-        "data_signs": _digest(pattern.data_signs(KEY, 0)),
-        "coded_bit_places": _digest(pattern.coded_bit_places(KEY, 0)),
-        "pattern_71x97": _digest(segment_pattern(PAYLOAD, KEY, 0, 71, 97)),
+        "first_turn": first_turn(PAYLOAD, KEY),
+        "pilot_chips": _digest(pattern.pilot_chips(KEY, pattern.TURNING_PLANES[0])),
+        "data_signs": _digest(pattern.data_signs(KEY, pattern.STANDING_PLANES[1])),
+        "coded_bit_places": _digest(pattern.coded_bit_places(KEY, pattern.TURNING_PLANES[0], 512)),
+        "message_32": np.packbits(Message(PAYLOAD, 32).coded).tobytes().hex(),
+        "message_128": np.packbits(Message(PAYLOAD, 128, b"eightmor").coded).tobytes().hex(),
+        "pattern_71x97": _digest(plane_pattern(Message(PAYLOAD), KEY, pattern.TURNING_PLANES[3], 71, 97)),
         "noise_stream": stream_of(PAYLOAD, KEY),
         "noise_pilots": _digest(layout.pilot_signs),
         "noise_latent_signs": _digest(np.sign(latents).astype(np.int8)),

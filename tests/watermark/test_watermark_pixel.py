@@ -12,7 +12,10 @@ from core.clip import Clip, ClipInfo, Frame
 from core.video import open_clip, write_clip
 from watermark.payload import Payload
 from watermark.pixel import FALSE_POSITIVE_RATE, PixelWatermark
-from watermark.pixel.embedding import segment_pattern
+from watermark.pixel.embedding import PatternClock, plane_pattern
+from watermark.pixel.layout import first_turn
+from watermark.pixel.message import Message
+from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES
 from watermark.quality import measure
 
 CODEC = PixelWatermark()
@@ -36,23 +39,21 @@ def test_small_smooth_clip_survives_crf_30(marked, payload, key, tmp_path):
     assert (extraction.found, extraction.payload, extraction.key_id) == (True, payload, 1)
     assert extraction.p_value < FALSE_POSITIVE_RATE
     assert len(extraction.segments) == 4
-    assert min(s.z for s in extraction.segments) > 8
+    assert min(s.z for s in extraction.segments) > 5
 
 
 def test_fidelity_is_kept(discs, marked):
-    """The marked clip stays at 43 dB or better after rounding, and flat pictures well above."""
+    """The marked clip stays at 44 dB or better after rounding, and flat pictures well above."""
     quality = measure(discs, marked)
-    assert quality.psnr_db > 43.0
+    assert quality.psnr_db > 44.0
     assert quality.ssim > 0.97
 
 
 def test_noise_picture_meets_the_target_psnr():
-    """On texture that would hide more, the mark stops at the asked PSNR, within a tenth of a decibel."""
+    """On texture that would hide more, the mark stops at the asked PSNR and uses all but a quarter decibel."""
     noise = np.random.default_rng(0).integers(30, 220, (2, 120, 160, 3), dtype=np.uint8)
     clip = Clip.from_array(noise, 12)
-    assert measure(clip, CODEC.embed(clip, Payload(1, 7), bytes(32), psnr_db=42.0)).psnr_db == pytest.approx(
-        42, abs=0.1
-    )
+    assert 42.0 <= measure(clip, CODEC.embed(clip, Payload(1, 7), bytes(32), psnr_db=42.0)).psnr_db < 42.25
 
 
 def test_rounding_leaves_no_bias(discs, marked):
@@ -125,20 +126,23 @@ def test_wrong_keys_score_like_chance(marked):
 
 def test_pattern_repeats_nowhere(payload, key):
     """The pattern shares nothing with any shifted copy of itself beyond the kernel's own reach."""
-    pattern = segment_pattern(payload, key, 0, 480, 640)
+    pattern = plane_pattern(Message(payload), key, TURNING_PLANES[0], 432, 576)
     spectrum = np.abs(np.fft.rfft2(pattern)) ** 2
     correlation = np.fft.irfft2(spectrum, pattern.shape) / np.sum(pattern**2)
     correlation[:25, :25] = correlation[:25, -25:] = correlation[-25:, :25] = correlation[-25:, -25:] = 0
     assert np.abs(correlation).max() < 0.06
 
 
-def test_pilots_rotate_over_time_and_payloads(key):
-    """The pattern changes every four seconds, and clips of one key start at different pilots."""
-    from watermark.pixel.layout import first_pilot
-
-    assert len({first_pilot(Payload(1, n), key) for n in range(60)}) == 8
-    first, second = (segment_pattern(Payload(1, 5), key, n, 96, 96) for n in (0, 1))
-    assert abs(np.mean(first * second)) < 0.1
+def test_patterns_change_over_time_and_payloads(key):
+    """The turning layer flips every half second and changes every second, the standing one stays four seconds;
+    clips of one key start anywhere in the cycle."""
+    assert len({first_turn(Payload(1, n), key) for n in range(300)}) == 32
+    clock = PatternClock(Message(Payload(1, 5)), key, 192, 192)
+    start, flipped, later = (clock.at(time_s).copy() for time_s in (0.0, 0.5, 1.0))
+    assert abs(np.mean((start + flipped) * (start - flipped))) < 0.1
+    assert np.mean(start * flipped) == pytest.approx(0.0, abs=0.15)
+    assert np.mean((start - flipped) * later) == pytest.approx(0.0, abs=0.15)
+    assert len(STANDING_PLANES) == len(TURNING_PLANES) == 8
 
 
 @pytest.mark.parametrize("shape", [(2, 143, 255, 3), (1, 1, 1, 3), (1, 2, 300, 3), (3, 17, 9, 3)])
@@ -164,8 +168,8 @@ def test_empty_clip_gives_nothing(key):
     assert not CODEC.extract(Clip.from_array(np.empty((0, 64, 64, 3), np.uint8), 12), {1: key}).found
 
 
-def test_4k_is_marked_on_a_coarser_grid(payload, key):
-    """A frame above 2304 px is marked at half its resolution and read from a half-size copy too."""
+def test_large_frames_are_marked_on_a_coarser_grid(payload, key):
+    """A frame above 576 px is marked on a coarser grid, and read without any search of sizes."""
     picture = np.full((1, 1080, 2560, 3), 120, np.uint8)
     marked = CODEC.embed(Clip.from_array(picture, 12), payload, key).to_array()
     assert CODEC.extract(Clip.from_array(marked, 12), {1: key}, blind=False).payload == payload

@@ -1,4 +1,4 @@
-"""A keyed, non-periodic spread-spectrum mark on luma that carries 64 bits through encoding, scaling and cutting."""
+"""A keyed, non-periodic spread-spectrum mark on luma: 32 to 128 bits through encoding, scaling and cutting."""
 
 from watermark.pixel.codec import PixelWatermark
 from watermark.pixel.layout import ALG

@@ -12,23 +12,20 @@ from core.progress import Progress, silent
 from watermark.extraction import Extraction, Geometry, SegmentPresence
 from watermark.payload import Payload
 from watermark.pixel import embedding
-from watermark.pixel.layout import ALG, CanonicalGrid, first_pilot
+from watermark.pixel.decisions import decisions
+from watermark.pixel.field import footprint, lay_out, window
+from watermark.pixel.geometry import geometry_of
+from watermark.pixel.layout import ALG, CYCLE_S, SLICE_S
+from watermark.pixel.message import Message
+from watermark.pixel.parts import parts_of
+from watermark.pixel.pattern import TURNING_PLANES, pilot_chips
 from watermark.pixel.presence import PresenceMeter
-from watermark.pixel.reading import (
-    FALSE_POSITIVE_RATE,
-    Block,
-    Sighting,
-    decisions,
-    payload_of,
-    single_look_z,
-    soft_bits,
-)
-from watermark.pixel.residual import Slice, read_size, slices
-from watermark.pixel.timing import Timing
+from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, Sighting, message_of, own_placement
+from watermark.pixel.residual import Slice, slices
 
-PSNR_DB = 43.0
+PSNR_DB = 44.0
 PSNR_DB_RANGE = (30.0, 60.0)
-BLOCK_SLICES = 64
+BLOCK_SLICES = round(CYCLE_S / SLICE_S)
 BLOCKS_TRIED = 8
 
 
@@ -39,19 +36,30 @@ class PixelWatermark:
 
     alg: str = ALG
 
-    def embed(self, clip: Clip, payload: Payload, key: bytes, *, psnr_db: float = PSNR_DB) -> Clip:
+    def embed(
+        self,
+        clip: Clip,
+        payload: Payload,
+        key: bytes,
+        *,
+        psnr_db: float = PSNR_DB,
+        bits: int = 64,
+        extension: bytes = b"",
+    ) -> Clip:
         """The marked clip, marked as its frames are read: constant memory, any length and size, deterministic.
 
         `psnr_db` is the least peak signal-to-noise ratio of every frame, after rounding; flat pictures, where a
-        mark would show, get a weaker mark than it allows.
+        mark would show, get a weaker mark than it allows. `bits` is the profile: 64 carries the payload, 32 only
+        its short ID (for small or short clips), 128 the payload and `extension`, eight bytes of the caller's.
 
         Raises:
-            ValueError: `psnr_db` outside 30 to 60, or a key under 16 bytes.
+            ValueError: `psnr_db` outside 30 to 60, an unknown profile or extension, or a key under 16 bytes.
         """
         if not PSNR_DB_RANGE[0] <= psnr_db <= PSNR_DB_RANGE[1]:
             raise ValueError(f"psnr_db must lie in {PSNR_DB_RANGE[0]:g} to {PSNR_DB_RANGE[1]:g}, got {psnr_db:g}")
-        first_pilot(payload, key)  # refuses a short key here, not at the first frame
-        return embedding.embed(clip, payload, key, psnr_db)
+        message = Message(payload, bits, extension)
+        message.first_turn(key)  # refuses a short key here, not at the first frame
+        return embedding.embed(clip, message, key, psnr_db)
 
     def extract(
         self, clip: Clip, keys: Mapping[int, bytes], *, blind: bool = True, progress: Progress = silent
@@ -60,8 +68,8 @@ class PixelWatermark:
         of them.
 
         Reads the clip once, in constant memory. The geometric search stops at the first decision that passes;
-        `blind` false leaves out the costly one over cut and scaled copies. Each 32 s of the clip are tried, up
-        to 8 times.
+        `blind` false leaves out the costly one over cut, turned and scaled copies. Each 32 s of the clip are tried,
+        up to 8 times.
         """
         pieces = slices(clip.timed_frames())
         best: Extraction | None = None
@@ -69,61 +77,69 @@ class PixelWatermark:
         for number, block in enumerate(_blocks(pieces, clip, keys)):
             for sighting in decisions(block, blind=blind and number == 0):
                 spent += 1
-                progress(min(0.9, spent / 5))
-                counted = replace(sighting, looks=sighting.looks * 2**spent)
-                result = self._result(block, counted, clip)
-                if result.found or counted.p_value <= FALSE_POSITIVE_RATE:
-                    return self._with_timeline(result, block, counted, keys, pieces, progress)
+                progress(min(0.9, spent / 13))
+                counted = replace(sighting, looks=sighting.looks * 2.0**spent)
+                passed = counted.p_value <= FALSE_POSITIVE_RATE
+                message = message_of(block, counted) if passed else None
+                result = self._result(counted, message, clip)
+                if message is not None:
+                    progress(0.95)
+                    return _with_timeline(result, message, block, counted, pieces)
                 best = result if best is None or result.p_value < best.p_value else best
         progress(1.0)
-        return best or self._nothing()
+        return best or Extraction(self.alg, False, None, 1.0, 0.0, 0, FALSE_POSITIVE_RATE)
 
     def single_look_z(self, clip: Clip, keys: Sequence[bytes]) -> NDArray[np.float64]:
-        """Each key's score at one place and time fixed beforehand (as marked, first pilot 0), float64 (len(keys),).
+        """Each key's score at one place and time fixed beforehand (as marked, turning plane 0), float64 (keys,).
 
         Under keys that did not mark the clip these are draws of N(0, 1), whatever it shows: the null that
         `Extraction.p_value` rests on, open to anybody's test.
         """
         pieces = tuple(islice(slices(clip.timed_frames()), BLOCK_SLICES))
-        block = _block(pieces, clip, dict(enumerate(keys)))
-        scores = single_look_z(block, Timing(0, 0))
-        return np.array([scores[i] for i in range(len(keys))])
+        block = Block(pieces, clip.info.width_px, clip.info.height_px, {})
+        matrix = own_placement(block.width_px, block.height_px)
+        values = lay_out(block.turns()[0].turning, matrix).chips().astype(np.float64)
+        norm = float(np.sqrt(np.sum(values**2))) or 1.0
+        region = footprint(matrix)
+        return np.array(
+            [float(np.sum(values * window(pilot_chips(k, TURNING_PLANES[0]), region))) / norm for k in keys]
+        )
 
-    def _nothing(self) -> Extraction:
-        return Extraction(self.alg, False, None, 1.0, 0.0, 0, FALSE_POSITIVE_RATE)
-
-    def _result(self, block: Block, sighting: Sighting, clip: Clip) -> Extraction:
-        p_value = sighting.p_value
-        passed = p_value <= FALSE_POSITIVE_RATE
-        payload = payload_of(soft_bits(block, sighting), sighting.key_id) if passed else None
+    def _result(self, sighting: Sighting, message: Message | None, clip: Clip) -> Extraction:
+        passed = sighting.p_value <= FALSE_POSITIVE_RATE
+        whole = message is not None and message.bits != 32
+        geometry = geometry_of(sighting.matrix, clip.info.width_px, clip.info.height_px) if passed else Geometry()
         return Extraction(
             self.alg,
-            payload is not None,
-            payload,
-            p_value,
+            message is not None,
+            message.payload if message is not None and whole else None,
+            sighting.p_value,
             sighting.z,
             sighting.looks,
             FALSE_POSITIVE_RATE,
             sighting.key_id if passed else None,
-            _public_geometry(sighting.geometry, clip) if passed else Geometry(),
+            geometry,
+            short_id=None if message is None else message.payload.short_id,
+            extension=message.extension if message is not None and message.bits == 128 else None,
+            bits=None if message is None else message.bits,
         )
 
-    def _with_timeline(
-        self,
-        result: Extraction,
-        block: Block,
-        sighting: Sighting,
-        keys: Mapping[int, bytes],
-        rest: Iterator[Slice],
-        progress: Progress,
-    ) -> Extraction:
-        if result.payload is None:
-            return result
-        meter = PresenceMeter(result.payload, keys[sighting.key_id], sighting.geometry, sighting.timing)
-        timeline: list[SegmentPresence] = list(meter.measure(block.slices))
-        timeline.extend(meter.measure(rest))
-        progress(1.0)
-        return replace(result, segments=tuple(timeline))
+
+def _with_timeline(
+    result: Extraction, message: Message, block: Block, sighting: Sighting, rest: Iterator[Slice]
+) -> Extraction:
+    meter = PresenceMeter(message, block.keys[sighting.key_id], sighting.matrix, sighting.timing)
+    timeline: list[SegmentPresence] = []
+    left: list[tuple[Slice, ...]] = []
+    for pieces in (iter(block.slices), rest):
+        for presence, slot in meter.measure(pieces):
+            timeline.append(presence)
+            if presence.z < 3.0 and len(left) < BLOCK_SLICES // 4:
+                left.append(slot)
+    parts = parts_of(
+        result, message, timeline, replace(block, slices=tuple(p for slot in left for p in slot), _turns={})
+    )
+    return replace(result, segments=tuple(timeline), parts=parts)
 
 
 def _blocks(pieces: Iterator[Slice], clip: Clip, keys: Mapping[int, bytes]) -> Iterator[Block]:
@@ -131,24 +147,4 @@ def _blocks(pieces: Iterator[Slice], clip: Clip, keys: Mapping[int, bytes]) -> I
         held = tuple(islice(pieces, BLOCK_SLICES))
         if not held:
             return
-        yield _block(held, clip, keys)
-
-
-def _block(pieces: tuple[Slice, ...], clip: Clip, keys: Mapping[int, bytes]) -> Block:
-    return Block(pieces, clip.info.width_px, clip.info.height_px, keys)
-
-
-def _public_geometry(geometry: Geometry, clip: Clip) -> Geometry:
-    """The geometry in pixels of the clip as it is and as it was marked, instead of read and canonical ones.
-
-    A clip above 2304 px is marked at a whole fraction of its size; a copy's own reduction stands in for that.
-    """
-    width, height = read_size(clip.info.width_px, clip.info.height_px)
-    times = CanonicalGrid.of(clip.info.width_px, clip.info.height_px).reduction
-    return replace(
-        geometry,
-        scale=geometry.scale * width / clip.info.width_px * times,
-        scale_y=geometry.scale_y * height / clip.info.height_px * times,
-        shift_x_px=geometry.shift_x_px * times,
-        shift_y_px=geometry.shift_y_px * times,
-    )
+        yield Block(held, clip.info.width_px, clip.info.height_px, keys)

@@ -1,61 +1,114 @@
-"""Marking frames as they stream by: pattern times perceptual gain, added to luma, rounded, never truncated."""
+"""Marking frames as they stream by: patterns times perceptual gain, added to luma, rounded, never truncated."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Clip, Frame
-from watermark.code import encode
-from watermark.payload import Payload
-from watermark.pixel.layout import PITCH_PX, SEGMENT_S, CanonicalGrid, first_pilot, pilot_at
-from watermark.pixel.masking import limit_to, luma_of, perceptual_gain
-from watermark.pixel.pattern import draw, marked_chips
+from watermark.pixel.layout import (
+    CYCLE_TURNS,
+    PITCH_PX,
+    CanonicalGrid,
+    standing_plane,
+    turn_and_sign,
+    turning_plane,
+)
+from watermark.pixel.masking import gain_shape, limit_to, luma_of, perceptual_gain
+from watermark.pixel.message import Message
+from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES, Plane, draw, marked_chips
 
-_NEARLY_S = 1e-6
+Pattern = NDArray[np.float32]
+
+_STRIPS = 2
+_NOT_DRAWN: Pattern = np.empty((0, 0), np.float32)
+_EACH = float(np.sqrt(0.5))
 
 
-def embed(clip: Clip, payload: Payload, key: bytes, psnr_db: float) -> Clip:
+def embed(clip: Clip, message: Message, key: bytes, psnr_db: float) -> Clip:
     """The marked clip; frames are marked as they are read. See `PixelWatermark.embed`."""
 
     def mark(frames: Iterator[Frame]) -> Iterator[Frame]:
-        return _marked(frames, payload, key, psnr_db)
+        return _marked(frames, message, key, psnr_db)
 
     return clip.mapped(mark)
 
 
-def segment_pattern(
-    payload: Payload, key: bytes, segment: int, height_px: int, width_px: int
-) -> NDArray[np.float32]:
-    """The pattern of one segment at the clip's own size, float32 (height_px, width_px), root mean square about
-    1."""
+def plane_pattern(message: Message, key: bytes, plane: Plane, height_px: int, width_px: int) -> Pattern:
+    """What one plane draws on a clip of this size, float32 (height_px, width_px), root mean square about 1."""
     grid = CanonicalGrid.of(width_px, height_px)
-    pilot = pilot_at(first_pilot(payload, key), segment)
-    coded = encode(np.array(payload.to_bits(), np.uint8))
-    rows, columns = grid.height_px // PITCH_PX + 1, grid.width_px // PITCH_PX + 1
-    drawn = draw(marked_chips(key, pilot, coded, rows, columns), grid.height_px, grid.width_px)
-    if grid.reduction == 1:
+    rows, columns = int(np.ceil(grid.height_px)), int(np.ceil(grid.width_px))
+    chips = marked_chips(key, plane, message.coded)[: rows // PITCH_PX + 1, : columns // PITCH_PX + 1]
+    drawn = draw(chips, rows, columns)
+    if grid.reduction == 1.0:
         return drawn
-    size = (grid.width_px * grid.reduction, grid.height_px * grid.reduction)
-    enlarged = np.asarray(cv2.resize(drawn, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    return enlarged[:height_px, :width_px]
+    step, offset = 1.0 / grid.reduction, 0.5 / grid.reduction - 0.5
+    matrix = np.array([[step, 0.0, offset], [0.0, step, offset]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    enlarged = cv2.warpAffine(drawn, matrix, (width_px, height_px), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(enlarged, np.float32)
 
 
-def _marked(frames: Iterator[Frame], payload: Payload, key: bytes, psnr_db: float) -> Iterator[Frame]:
-    segment, pattern = -1, np.empty((0, 0), np.float32)
-    for frame in frames:
-        current = int((frame.time_s + _NEARLY_S) // SEGMENT_S)
-        if current != segment or pattern.shape != frame.rgb.shape[:2]:
-            segment = current
-            pattern = segment_pattern(payload, key, segment, *frame.rgb.shape[:2])
-        yield Frame(frame.time_s, mark_frame(frame.rgb, pattern, psnr_db))
+class PatternClock:
+    """The pattern of any moment of a clip, drawn once and kept while it stands.
+
+    `power` is the mean square of the last pattern given, at the gain's size.
+    """
+
+    def __init__(self, message: Message, key: bytes, height_px: int, width_px: int) -> None:
+        self._message, self._key, self._size = message, key, (height_px, width_px)
+        self._first = message.first_turn(key)
+        self._drawn: dict[Plane, Pattern] = {}
+        self._now: tuple[int, int] | None = None
+        self._pattern: Pattern = np.empty((0, 0), np.float32)
+        self.power: Pattern = np.empty((0, 0), np.float32)
+
+    def at(self, time_s: float) -> Pattern:
+        """The pattern at a time, float32 (height_px, width_px): standing layer plus or minus turning layer."""
+        turn, sign = turn_and_sign(time_s)
+        if (turn, sign) != self._now:
+            place = (self._first + turn) % CYCLE_TURNS
+            wanted = (STANDING_PLANES[standing_plane(place)], TURNING_PLANES[turning_plane(place)])
+            self._drawn = {plane: self._drawn.get(plane, _NOT_DRAWN) for plane in wanted}
+            for plane, drawn in self._drawn.items():
+                if drawn.size == 0:
+                    self._drawn[plane] = plane_pattern(self._message, self._key, plane, *self._size)
+            standing, turning = (self._drawn[plane] for plane in wanted)
+            weighted = cv2.addWeighted(standing, _EACH, turning, sign * _EACH, 0.0)
+            self._now, self._pattern = (turn, sign), np.asarray(weighted, np.float32)
+            small = gain_shape(self._size[1], self._size[0])
+            power = cv2.resize(cv2.multiply(weighted, weighted), small, interpolation=cv2.INTER_AREA)
+            self.power = np.asarray(power, np.float32)
+        return self._pattern
 
 
-def mark_frame(rgb: RGB, pattern: NDArray[np.float32], psnr_db: float) -> RGB:
-    """One marked frame: the same rounded luma change on R, G and B, clipped to 0..255."""
+def _marked(frames: Iterator[Frame], message: Message, key: bytes, psnr_db: float) -> Iterator[Frame]:
+    clock: PatternClock | None = None
+    size: tuple[int, ...] = ()
+    with ThreadPoolExecutor(_STRIPS) as pool:
+        for frame in frames:
+            if clock is None or frame.rgb.shape[:2] != size:
+                size = frame.rgb.shape[:2]
+                clock = PatternClock(message, key, *frame.rgb.shape[:2])
+            pattern = clock.at(frame.time_s)
+            gain = limit_to(perceptual_gain(luma_of(frame.rgb)), clock.power, psnr_db)
+            yield Frame(frame.time_s, mark_frame(frame.rgb, pattern, gain, pool))
+
+
+def mark_frame(rgb: RGB, pattern: Pattern, gain: Pattern, pool: ThreadPoolExecutor) -> RGB:
+    """One marked frame: the same rounded luma change on R, G and B, clipped to 0..255. Strips side by side."""
     height, width = pattern.shape
-    gain = limit_to(perceptual_gain(luma_of(rgb)), psnr_db)
     level = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
-    change = np.rint(cv2.multiply(level, pattern)).astype(np.int16)
-    return np.asarray(cv2.add(rgb, cv2.merge([change, change, change]), dtype=cv2.CV_8U), np.uint8)
+    marked = np.empty_like(rgb)
+
+    def strip(rows: slice) -> None:
+        change = cv2.multiply(level[rows], pattern[rows], dtype=cv2.CV_16S)  # rounds to nearest
+        summed = cv2.add(rgb[rows], cv2.merge([change, change, change]), dtype=cv2.CV_8U)
+        marked[rows] = np.asarray(summed, np.uint8).reshape(rgb[rows].shape)
+
+    edges = [height * i // _STRIPS for i in range(_STRIPS + 1)]
+    list(pool.map(strip, [slice(a, b) for a, b in pairwise(edges) if b > a]))
+    return marked

@@ -1,25 +1,31 @@
-"""From a summed residual to chip values: undo the geometry, match the kernel, whiten, sample the lattice.
+"""From summed residuals to chip values: undo the geometry, match the kernel, whiten, sample the lattice.
 
 Everything here is blind to the key, which is what keeps the statistics of `watermark.significance` exact.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from watermark.extraction import Geometry
 from watermark.pixel.layout import PITCH_PX, PLANE_CHIPS
 from watermark.pixel.pattern import NARROW_SIGMA_PX, WIDE_SIGMA_PX
 
 Plane = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+Number = TypeVar("Number", bound=np.generic)
 
 OVERSAMPLING = 2
 """Samples per chip and axis: a shift is then at most 0.75 px off the grid."""
 
 STEP_PX = PITCH_PX / OVERSAMPLING
+FIRST_PX = 1.5
+"""Where chip 0 lies, in canonical pixels from the plane's edge to its centre."""
 
 _SPECTRUM_BINS = 9
 _RESPONSE_FLOOR = 1e-3
@@ -28,53 +34,105 @@ _LEVEL_SAMPLES, _LEVEL_FLOOR = 17, 0.3
 
 
 @dataclass(frozen=True)
+class Region:
+    """A rectangle of the plane in chips, `row` and `column` its first ones; may reach over the plane's edge."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
 class Field:
-    """Whitened values on the half-chip grid, float32 (rows, columns); [0::2, 0::2] are the chips' own places."""
+    """Whitened values on the half-chip grid of a region, float32 (2 rows, 2 columns); [0::2, 0::2] are chips."""
 
     values: Plane
+    region: Region
 
-    def chips(self, down: int = 0, across: int = 0) -> Plane:
-        """The values at the chips' places when the picture lies `down`, `across` half chips further."""
-        turned = np.roll(self.values, (-down, -across), (0, 1)) if down or across else self.values
-        return turned[::OVERSAMPLING, ::OVERSAMPLING]
-
-
-def canonical_size(residual: Plane, geometry: Geometry) -> tuple[float, float]:
-    """Width and height of the picture in canonical pixels."""
-    height, width = residual.shape
-    return width * geometry.scale, height * geometry.scale_y
+    def chips(self) -> Plane:
+        """The values at the chips' places, (rows, columns)."""
+        return self.values[::OVERSAMPLING, ::OVERSAMPLING]
 
 
-def lay_out(residual: Plane, geometry: Geometry) -> Field:
-    """The field of a residual under a geometry, whose scale is canonical pixels per residual pixel.
+def footprint(matrix: Matrix, room_chips: int = 0) -> Region:
+    """The part of the plane that a picture covers, and `room_chips` around it.
 
-    `geometry.shift_x_px`, `shift_y_px` say where the picture's top-left corner lies in the canonical plane, modulo
-    a chip: the field starts at the first chip inside; whole chips are the search's affair.
+    `matrix` (3, 3) takes canonical pixels to the picture's unit square, (0, 0) top left, homogeneous.
     """
-    picture = np.ascontiguousarray(residual[:, ::-1]) if geometry.flipped else residual
-    width, height = canonical_size(residual, geometry)
-    columns = max(2, int(min(width, PITCH_PX * PLANE_CHIPS) / STEP_PX) // 2 * 2)
-    rows = max(2, int(min(height, PITCH_PX * PLANE_CHIPS) / STEP_PX) // 2 * 2)
-    matched = _match_kernel(picture, geometry)
-    offset_x = (1.5 - geometry.shift_x_px % PITCH_PX) / geometry.scale - 0.5
-    offset_y = (1.5 - geometry.shift_y_px % PITCH_PX) / geometry.scale_y - 0.5
-    matrix = np.array([[STEP_PX / geometry.scale, 0.0, offset_x], [0.0, STEP_PX / geometry.scale_y, offset_y]])
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    sampled = cv2.warpAffine(matched, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_CONSTANT)
-    return Field(whiten(np.asarray(sampled, np.float32)))
+    corners = np.linalg.inv(matrix) @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]], np.float64)
+    across, down = corners[0] / corners[2], corners[1] / corners[2]
+    first = [max(0, int(np.ceil((side.min() - FIRST_PX) / PITCH_PX)) - room_chips) for side in (down, across)]
+    last = [
+        min(PLANE_CHIPS, int(np.floor((side.max() - FIRST_PX) / PITCH_PX)) + 1 + room_chips)
+        for side in (down, across)
+    ]
+    return Region(first[0], first[1], max(1, last[0] - first[0]), max(1, last[1] - first[1]))
 
 
-def _match_kernel(picture: Plane, geometry: Geometry) -> Plane:
-    sigmas = [(s / geometry.scale, s / geometry.scale_y) for s in (NARROW_SIGMA_PX, WIDE_SIGMA_PX)]
-    narrow, wide = (cv2.GaussianBlur(picture, (0, 0), x, sigmaY=y) for x, y in sigmas)
+def window(plane: NDArray[Number], region: Region) -> NDArray[Number]:
+    """A region's part of a plane of chips."""
+    return plane[region.row : region.row + region.rows, region.column : region.column + region.columns]
+
+
+def level_for(levels: Sequence[Plane], matrix: Matrix, centre: tuple[float, float]) -> tuple[int, float, float]:
+    """The pyramid level nearest to canonical resolution around a canonical point, and its pixels per canonical
+    pixel across and down."""
+    height, width = levels[0].shape
+    across, down = _stretch(matrix, centre, width, height)
+    wanted = int(np.clip(round(float(np.log2(max(np.sqrt(across * down), 1e-6)))), 0, len(levels) - 1))
+    shrunk = levels[wanted].shape
+    return wanted, across * shrunk[1] / width, down * shrunk[0] / height
+
+
+def _stretch(matrix: Matrix, centre: tuple[float, float], width: int, height: int) -> tuple[float, float]:
+    """Picture pixels per canonical pixel, across and down; their mean where the picture is turned."""
+    x, y = centre
+    w = matrix[2] @ (x, y, 1.0)
+    place = matrix[:2] @ (x, y, 1.0) / w
+    slope = (matrix[:2, :2] - np.outer(place, matrix[2, :2])) / w * np.array([[width], [height]])
+    mean = float(np.sqrt(abs(np.linalg.det(slope)))) or 1e-6
+    upright = abs(slope[0, 1]) + abs(slope[1, 0]) < 0.02 * mean
+    return (abs(slope[0, 0]), abs(slope[1, 1])) if upright else (mean, mean)
+
+
+def matched(plane: Plane, across: float, down: float) -> Plane:
+    """A residual through the drawing kernel, at `across` x `down` residual pixels per canonical pixel."""
+    sigmas = [(s * across, s * down) for s in (NARROW_SIGMA_PX, WIDE_SIGMA_PX)]
+    narrow, wide = (cv2.GaussianBlur(plane, (0, 0), max(x, 0.1), sigmaY=max(y, 0.1)) for x, y in sigmas)
     return np.asarray(narrow - wide, np.float32)
+
+
+def sample(plane: Plane, matrix: Matrix, region: Region) -> Plane:
+    """A matched residual read on the half-chip grid of a region, float32 (2 rows, 2 columns); 0 outside it."""
+    height, width = plane.shape
+    first_x, first_y = (PITCH_PX * n + FIRST_PX for n in (region.column, region.row))
+    grid = np.array([[STEP_PX, 0.0, first_x], [0.0, STEP_PX, first_y], [0.0, 0.0, 1.0]])
+    pixels = np.array([[width, 0.0, -0.5], [0.0, height, -0.5], [0.0, 0.0, 1.0]])
+    whole = pixels @ matrix @ grid
+    size = (OVERSAMPLING * region.columns, OVERSAMPLING * region.rows)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    if np.allclose(whole[2, :2], 0.0, atol=1e-12):
+        read = cv2.warpAffine(plane, whole[:2] / whole[2, 2], size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    else:
+        read = cv2.warpPerspective(plane, whole, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(read, np.float32)
+
+
+def lay_out(levels: Sequence[Plane], matrix: Matrix, region: Region | None = None) -> Field:
+    """The field of a summed residual's pyramid under a geometry; the whole footprint unless a region is given."""
+    region = region or footprint(matrix)
+    centre = (PITCH_PX * (region.column + region.columns / 2), PITCH_PX * (region.row + region.rows / 2))
+    level, across, down = level_for(levels, matrix, centre)
+    plane = np.asarray(levels[level], np.float32)
+    return Field(whiten(sample(matched(plane, across, down), matrix, region)), region)
 
 
 def whiten(values: Plane) -> Plane:
     """Values levelled in space, then weighted as a matched filter in their own noise, (rows, columns) as given.
 
     The noise floor is half the band's mean: without it, the bins that a codec emptied (no noise, but no mark
-    either) would outweigh the rest; with it, pilots of clips at CRF 36 stand twice as high (docs/watermark.md).
+    either) would outweigh the rest; with it, pilots of clips at CRF 36 stand twice as high (docs/log.md).
     """
     spectrum = fft.rfft2(_levelled(values))
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
@@ -84,7 +142,8 @@ def whiten(values: Plane) -> Plane:
     noise = smooth / inside
     floor = _NOISE_FLOOR * float(np.average(noise, weights=response)) + 1e-12
     whitened: Plane = fft.irfft2(spectrum * (response / inside / (noise + floor)), values.shape).astype(np.float32)
-    return whitened
+    deviation = float(np.sqrt(np.mean(whitened**2)))
+    return np.asarray(whitened / deviation if deviation > 0.0 else whitened, np.float32)
 
 
 def _levelled(values: Plane) -> Plane:

@@ -1,6 +1,6 @@
-"""The pixel mark's fixed numbers: the canonical grid, the chip lattice, how pilots rotate over time.
+"""The pixel mark's fixed numbers: the canonical grid, the plane of chips, and how patterns follow each other.
 
-All of it is layout 1 and stands behind the algorithm name; a changed number is a new layout with a new name.
+All of it is layout 2 and stands behind the algorithm name; a changed number is a new layout with a new name.
 """
 
 from dataclasses import dataclass
@@ -8,57 +8,78 @@ from dataclasses import dataclass
 from watermark.keystream import key_bytes
 from watermark.payload import Payload
 
-ALG = "reelproof.pixel.chips3.polar512.pilots8x4s.1"
+ALG = "reelproof.pixel.chips3.canon576.polar.turning8-standing8.2"
+
+CANONICAL_LONG_PX = 576
+"""Long side of the canonical grid. Larger clips are marked as if they had this size, so that every whole copy of
+576 px or more lies on the same grid, whatever its size; smaller clips are their own grid."""
 
 PITCH_PX = 3
-"""Canonical pixels between chips. Carries 1/24 to 1/5 cycles per pixel: above the eye's mottle, below what
-codecs drop."""
+"""Canonical pixels between chips. At 720p the mark lives at 1/53 to 1/11 cycles per pixel: what CRF 40 leaves."""
 
-PLANE_CHIPS = 768
-"""Side of the square plane of chips: a frame of up to 2304 canonical pixels meets no chip twice."""
+PLANE_CHIPS = 256
+"""Side of the square plane of chips: 768 canonical px, so no frame meets a chip twice, and a power of two."""
 
-PLANE_PX = PLANE_CHIPS * PITCH_PX
+SLICE_S = 0.125
+"""Seconds per slice of the reader's sums."""
 
-TILE_CHIPS = (16, 32)
-"""Rows and columns of chips that hold every coded bit once, in keyed order: any crop favours no bit."""
+SLOT_S = 0.5
+"""Seconds between sign changes of the turning layer."""
 
-PILOTS = 8
-"""Patterns a key rotates through. More hide the pilot better from averaging; each costs blind search its own
-time."""
+TURN_S = 1.0
+"""Seconds that one plane of the turning layer lasts: one slot with each sign, so still pictures cancel out."""
 
-SEGMENT_S = 4.0
-"""Seconds that one pattern stands still. Codecs keep a still pattern cheaply; a new one costs them bits."""
+TURNING = 8
+"""Planes of the turning layer, one a second."""
 
-SLICE_S = 0.5
-"""Seconds per slice of the reader's timeline; a segment is a whole number of them."""
+STANDING = 8
+"""Planes of the standing layer."""
 
-SLICES_PER_SEGMENT = round(SEGMENT_S / SLICE_S)
+STAND_TURNS = 4
+"""Turns that one plane of the standing layer lasts."""
 
-PILOT_WEIGHT, DATA_WEIGHT = 4, 7
-"""Chip amplitudes: the pilot gets 16/65 of the mark's power, enough to be found wherever the payload still
-decodes."""
+CYCLE_TURNS = STANDING * STAND_TURNS
+"""Turns until everything repeats."""
+
+CYCLE_S = CYCLE_TURNS * TURN_S
+
+PILOT_WEIGHT, DATA_WEIGHT = 2, 3
+"""Chip amplitudes: the pilot gets 4/13 of a layer's power, enough to be found where the payload decodes."""
+
+_NEARLY_S = 1e-6
 
 
 @dataclass(frozen=True)
 class CanonicalGrid:
-    """The grid a clip is marked on: its own pixels, or whole multiples of them where it exceeds the plane."""
+    """The grid a clip is marked on, in canonical pixels. `reduction` is clip pixels per canonical one, >= 1."""
 
-    width_px: int
-    height_px: int
-    reduction: int
+    width_px: float
+    height_px: float
+    reduction: float
 
     @classmethod
     def of(cls, width_px: int, height_px: int) -> "CanonicalGrid":
-        """The grid for a clip of this size. 4K is marked at half its resolution, as it is mostly watched."""
-        reduction = -(-max(width_px, height_px) // PLANE_PX)
-        return cls(-(-width_px // reduction), -(-height_px // reduction), reduction)
+        """The grid for a clip of this size."""
+        reduction = max(1.0, max(width_px, height_px) / CANONICAL_LONG_PX)
+        return cls(width_px / reduction, height_px / reduction, reduction)
 
 
-def first_pilot(payload: Payload, key: bytes) -> int:
-    """The pilot a clip starts with: keyed by its payload, so that clips of one key do not all start alike."""
-    return key_bytes(key, f"pixel/1/first/{payload.to_bytes().hex()}", 1)[0] % PILOTS
+def first_turn(payload: Payload, key: bytes) -> int:
+    """Where in the cycle a clip starts: keyed by its payload, so that clips of one key do not all start alike."""
+    return key_bytes(key, f"pixel/2/first/{payload.to_bytes().hex()}", 1)[0] % CYCLE_TURNS
 
 
-def pilot_at(first: int, segment: int) -> int:
-    """The pilot of segment `segment` in a clip that started with pilot `first`."""
-    return (first + segment) % PILOTS
+def turning_plane(turn: int) -> int:
+    """The turning layer's plane at a turn of the cycle."""
+    return turn % TURNING
+
+
+def standing_plane(turn: int) -> int:
+    """The standing layer's plane at a turn of the cycle."""
+    return turn // STAND_TURNS % STANDING
+
+
+def turn_and_sign(time_s: float) -> tuple[int, int]:
+    """Which turn a time lies in, and the turning layer's sign there."""
+    slot = int((time_s + _NEARLY_S) // SLOT_S)
+    return slot // 2, 1 - 2 * (slot % 2)

@@ -4,15 +4,15 @@ Chips are whole numbers and the drawing kernel is a whole-number filter, so the 
 every machine. It repeats nowhere in the plane: one clip shows nothing twice, so nothing can be folded out of it.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.code import PAYLOAD_64
 from watermark.keystream import key_signs, key_words
-from watermark.pixel.layout import DATA_WEIGHT, PILOT_WEIGHT, PITCH_PX, PLANE_CHIPS, TILE_CHIPS
+from watermark.pixel.layout import DATA_WEIGHT, PILOT_WEIGHT, PITCH_PX, PLANE_CHIPS, STANDING, TURNING
 
 Chips = NDArray[np.int8]
 
@@ -23,46 +23,54 @@ _KERNEL_UNIT = 64
 _RADIUS_PX = 9
 
 
+@dataclass(frozen=True)
+class Plane:
+    """One plane of chips: which layer it belongs to and its number there."""
+
+    layer: str
+    number: int
+
+
+TURNING_PLANES = tuple(Plane("turning", n) for n in range(TURNING))
+STANDING_PLANES = tuple(Plane("standing", n) for n in range(STANDING))
+
+
+@lru_cache(maxsize=64)
+def pilot_chips(key: bytes, plane: Plane) -> Chips:
+    """The pilot's signs over the whole plane, int8 (256, 256), read-only."""
+    return _square(key_signs(key, f"pixel/2/{plane.layer}/{plane.number}/pilot", PLANE_CHIPS**2))
+
+
 @lru_cache(maxsize=32)
-def pilot_chips(key: bytes, pilot: int) -> Chips:
-    """The pilot's signs over the whole plane, int8 (768, 768), read-only."""
-    return _plane_of(key_signs(key, f"pixel/1/pilot/{pilot}", PLANE_CHIPS**2))
+def data_signs(key: bytes, plane: Plane) -> Chips:
+    """The signs that whiten the coded bits over the plane, int8 (256, 256), read-only."""
+    return _square(key_signs(key, f"pixel/2/{plane.layer}/{plane.number}/data", PLANE_CHIPS**2))
 
 
-@lru_cache(maxsize=16)
-def data_signs(key: bytes, pilot: int) -> Chips:
-    """The signs that whiten the coded bits over the plane while pilot `pilot` stands, int8 (768, 768),
-    read-only."""
-    return _plane_of(key_signs(key, f"pixel/1/data/{pilot}", PLANE_CHIPS**2))
+def _square(signs: Chips) -> Chips:
+    square = signs.reshape(PLANE_CHIPS, PLANE_CHIPS)
+    square.setflags(write=False)
+    return square
 
 
-def _plane_of(signs: Chips) -> Chips:
-    plane = signs.reshape(PLANE_CHIPS, PLANE_CHIPS)
-    plane.setflags(write=False)
-    return plane
-
-
-@lru_cache(maxsize=16)
-def coded_bit_places(key: bytes, pilot: int) -> NDArray[np.int16]:
-    """Which coded bit each chip carries, 0 to 511, int16 (768, 768), read-only: a keyed order of its own in
-    every tile."""
-    rows, columns = TILE_CHIPS
+@lru_cache(maxsize=32)
+def coded_bit_places(key: bytes, plane: Plane, coded: int) -> NDArray[np.int16]:
+    """Which of `coded` bits each chip carries, int16 (256, 256), read-only: a keyed order of its own in every tile
+    of 16 x 16, 16 x 32 or 32 x 32 chips, so that any cut-out favours no bit."""
+    rows = 16 if coded <= 512 else 32
+    columns = coded // rows
     down, across = PLANE_CHIPS // rows, PLANE_CHIPS // columns
-    words = key_words(key, f"pixel/1/places/{pilot}", PLANE_CHIPS**2).reshape(-1, PAYLOAD_64.coded)
-    order = np.argsort(words, axis=1, kind="stable")
-    tiles = order.reshape(down, across, rows, columns)
-    plane = tiles.transpose(0, 2, 1, 3).reshape(PLANE_CHIPS, PLANE_CHIPS).astype(np.int16)
-    plane.setflags(write=False)
-    return plane
+    words = key_words(key, f"pixel/2/{plane.layer}/{plane.number}/places/{coded}", PLANE_CHIPS**2)
+    order = np.argsort(words.reshape(-1, coded), axis=1, kind="stable").reshape(down, across, rows, columns)
+    square = order.transpose(0, 2, 1, 3).reshape(PLANE_CHIPS, PLANE_CHIPS).astype(np.int16)
+    square.setflags(write=False)
+    return square
 
 
-def marked_chips(key: bytes, pilot: int, coded: NDArray[np.uint8], rows: int, columns: int) -> Chips:
-    """Pilot and payload together on the plane's top-left `rows` x `columns` chips, int8 in ±11 and ±3."""
-    window = np.s_[:rows, :columns]
-    carried = 1 - 2 * coded.astype(np.int8)[coded_bit_places(key, pilot)[window]]
-    chips: Chips = (
-        PILOT_WEIGHT * pilot_chips(key, pilot)[window] + DATA_WEIGHT * data_signs(key, pilot)[window] * carried
-    )
+def marked_chips(key: bytes, plane: Plane, coded: NDArray[np.uint8]) -> Chips:
+    """Pilot and payload together on the whole plane, int8 (256, 256) in ±1 and ±5."""
+    carried = 1 - 2 * coded.astype(np.int8)[coded_bit_places(key, plane, coded.size)]
+    chips: Chips = PILOT_WEIGHT * pilot_chips(key, plane) + DATA_WEIGHT * data_signs(key, plane) * carried
     return chips.astype(np.int8)
 
 
@@ -84,7 +92,7 @@ def _kernels() -> tuple[NDArray[np.float32], NDArray[np.float32], int, int]:
 
 @lru_cache(maxsize=1)
 def pattern_scale() -> float:
-    """The pattern's root mean square before scaling, for chips of weight 4 and 7: the sum over one lattice
+    """The pattern's root mean square before scaling, for chips of weight 2 and 3: the sum over one lattice
     period."""
     narrow, wide, narrow_gain, wide_gain = _kernels()
     kernel = narrow_gain * np.outer(narrow, narrow).astype(np.float64) - wide_gain * np.outer(wide, wide).astype(

@@ -2,62 +2,83 @@
 picture."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.code import encode
-from watermark.extraction import Geometry, SegmentPresence
-from watermark.payload import Payload
-from watermark.pixel.field import Plane, lay_out
-from watermark.pixel.layout import PILOTS, PLANE_CHIPS
-from watermark.pixel.pattern import marked_chips
+from watermark.extraction import SegmentPresence
+from watermark.pixel.field import Matrix, Plane, footprint, lay_out, window
+from watermark.pixel.layout import CYCLE_TURNS, SLICE_S, SLOT_S, standing_plane, turning_plane
+from watermark.pixel.message import Message
+from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES, marked_chips
 from watermark.pixel.residual import Slice
-from watermark.pixel.search import chip_origin, window
 from watermark.pixel.timing import Timing
 from watermark.significance import tail
 
-BLOCK_CHIPS_MIN = 24
+BLOCK_CHIPS_MIN = 12
 BLOCKS_MAX = 8
-"""The map has at most 8 blocks a side, each of at least 72 canonical pixels: smaller ones rarely reach z = 3."""
+"""The map has at most 8 blocks a side, each of at least 36 canonical pixels: smaller ones rarely reach z = 3."""
+
+SLICES_PER_SLOT = round(SLOT_S / SLICE_S)
 
 
 class PresenceMeter:
-    """Measures one found mark over the slices of a clip. Single-look scores: N(0, 1) where the mark is not."""
+    """Measures one found mark over the slices of a clip.
 
-    def __init__(self, payload: Payload, key: bytes, geometry: Geometry, timing: Timing) -> None:
-        self._geometry, self._timing = geometry, timing
-        coded = encode(np.array(payload.to_bits(), np.uint8))
-        self._chips = [marked_chips(key, pilot, coded, PLANE_CHIPS, PLANE_CHIPS) for pilot in range(PILOTS)]
+    The better of two looks: both layers, or the standing one.
+    """
 
-    def measure(self, pieces: Iterable[Slice], first_index: int = 0) -> Iterator[SegmentPresence]:
-        """The presence in each slice, in order."""
-        row, column = chip_origin(self._geometry)
-        for number, piece in enumerate(pieces, first_index):
-            chips = lay_out(piece.residual, self._geometry).chips()
-            rows, columns, inner_rows, inner_columns = window(chips, row, column)
-            pattern = self._chips[self._timing.pilot(number)][rows, columns].astype(np.float32)
-            values = chips[inner_rows, inner_columns]
-            z = _score(values, pattern)
-            yield SegmentPresence(piece.start_s, piece.end_s, z, tail(z), z_grid(values, pattern))
+    def __init__(self, message: Message, key: bytes, matrix: Matrix, timing: Timing) -> None:
+        self._matrix, self._timing, self._region = matrix, timing, footprint(matrix)
+        self._chips = {
+            plane: window(marked_chips(key, plane, message.coded), self._region).astype(np.float32)
+            for plane in TURNING_PLANES + STANDING_PLANES
+        }
+
+    def measure(self, pieces: Iterable[Slice]) -> Iterator[tuple[SegmentPresence, tuple[Slice, ...]]]:
+        """The presence in each half second of the clip, in order, with the slices it was read from."""
+        for _, group in groupby(pieces, lambda piece: piece.index // SLICES_PER_SLOT):
+            slot = tuple(group)
+            yield self._one(slot), slot
+
+    def _one(self, slot: tuple[Slice, ...]) -> SegmentPresence:
+        both, standing = ((np.zeros(self._shape), np.zeros(self._shape)) for _ in "bs")
+        for sign_and_turn, group in groupby(slot, lambda piece: self._timing.turn_and_sign(piece.index)):
+            still, moving = self._patterns(*sign_and_turn)
+            pieces = [piece.levels for piece in group]
+            levels = [np.asarray(np.sum(same, axis=0, dtype=np.float32)) for same in zip(*pieces, strict=True)]
+            chips = lay_out(levels, self._matrix, self._region).chips()
+            for (correlation, variance), pattern in ((both, still + moving), (standing, still)):
+                correlation += chips * pattern
+                variance += (chips * pattern) ** 2
+        # A codec may carry the turning layer past its turn for a while; the standing one then tells more.
+        measured = [(_over(float(c.sum()), float(v.sum())), c, v) for c, v in (both, standing)]
+        z, correlation, variance = max(measured, key=lambda one: one[0])
+        p_value = min(1.0, 2.0 * tail(z))
+        return SegmentPresence(slot[0].start_s, slot[-1].end_s, z, p_value, z_grid(correlation, variance))
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self._region.rows, self._region.columns
+
+    def _patterns(self, turn: int, sign: int) -> tuple[Plane, Plane]:
+        place = (self._timing.first + turn) % CYCLE_TURNS
+        standing = self._chips[STANDING_PLANES[standing_plane(place)]]
+        turning = self._chips[TURNING_PLANES[turning_plane(place)]]
+        return standing, np.asarray(sign * turning, np.float32)
 
 
-def _score(values: Plane, pattern: Plane) -> float:
-    """The correlation over its own deviation under random signs of the pattern's chips."""
-    variance = float(np.sum(values.astype(np.float64) ** 2 * pattern**2))
-    return float(np.sum(values.astype(np.float64) * pattern)) / np.sqrt(variance) if variance > 0.0 else 0.0
+def _over(total: float, variance: float) -> float:
+    return total / float(np.sqrt(variance)) if variance > 0.0 else 0.0
 
 
-def z_grid(values: Plane, pattern: Plane) -> NDArray[np.float32] | None:
+def z_grid(correlation: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float32] | None:
     """Scores of the picture's blocks, float32 (rows, columns), or None for a picture under two blocks a side."""
-    sides = [min(BLOCKS_MAX, n // BLOCK_CHIPS_MIN) for n in values.shape]
+    sides = [min(BLOCKS_MAX, n // BLOCK_CHIPS_MIN) for n in correlation.shape]
     if min(sides) < 2:
         return None
-    rows = [values.shape[0] * i // sides[0] for i in range(sides[0])]
-    columns = [values.shape[1] * i // sides[1] for i in range(sides[1])]
-    product = np.add.reduceat(np.add.reduceat(values * pattern, rows, 0), columns, 1)
-    variance = np.add.reduceat(np.add.reduceat((values * pattern) ** 2, rows, 0), columns, 1)
-    grid: NDArray[np.float32] = np.where(
-        variance > 0.0, product / np.sqrt(np.maximum(variance, 1e-30)), 0.0
-    ).astype(np.float32)
-    return grid
+    rows = [correlation.shape[0] * i // sides[0] for i in range(sides[0])]
+    columns = [correlation.shape[1] * i // sides[1] for i in range(sides[1])]
+    total, power = (np.add.reduceat(np.add.reduceat(v, rows, 0), columns, 1) for v in (correlation, variance))
+    return np.asarray(np.where(power > 0.0, total / np.sqrt(np.maximum(power, 1e-30)), 0.0), np.float32)

@@ -1,6 +1,6 @@
-"""What is left of a clip when the picture is taken out: normalised luma residuals, summed per half second.
+"""What is left of a clip when the picture is taken out: normalised luma residuals, summed per eighth of a second.
 
-Constant memory: a reader asks for so many slices at a time, each one plane of at most 1280 px on its long side.
+Constant memory: a reader holds so many slices at a time, each a small pyramid of planes of at most 576 px.
 """
 
 from collections.abc import Iterator
@@ -11,62 +11,84 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Frame
-from watermark.pixel.layout import SLICE_S
+from watermark.pixel.layout import CANONICAL_LONG_PX, SLICE_S
 from watermark.pixel.masking import luma_of
 
 Plane = NDArray[np.float32]
+Stored = NDArray[np.float16]
 
-LONG_SIDE_MAX_PX = 1280
-"""Frames are read at most this long: the mark's band, up to 1/5 cycles per canonical pixel, still fits."""
+LEVELS = 3
+"""Planes at full, half and quarter reading size: a cut-out shows the mark larger than it was drawn."""
+
+LEVEL_SIDE_MIN_PX = 24
 
 _SMOOTH_PX, _NORMAL_PX = 5, 7
 _FLOOR_LEVELS = 1.0
-_CLIP = 1.5
+_CLIP = 2.5
 _NEARLY_S = 1e-6
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The summed residual of the frames shown in one half second. `residual` is float32 (h, w)."""
+    """The summed residuals of the frames shown in one eighth of a second. `levels[k]` is float16 (h, w) / 2^k."""
 
-    start_s: float
-    end_s: float
+    index: int
     frames: int
-    residual: Plane
+    end_s: float
+    levels: tuple[Stored, ...]
+
+    @property
+    def start_s(self) -> float:
+        """The slice's start in seconds."""
+        return self.index * SLICE_S
 
 
 def read_size(width_px: int, height_px: int) -> tuple[int, int]:
-    """The size frames are read at: their own, or reduced to 1280 px on the long side."""
-    share = min(1.0, LONG_SIDE_MAX_PX / max(width_px, height_px))
+    """The size frames are read at: their own, or reduced to 576 px on the long side."""
+    share = min(1.0, CANONICAL_LONG_PX / max(width_px, height_px))
     return max(1, round(width_px * share)), max(1, round(height_px * share))
 
 
-def frame_residual(rgb: RGB, size: tuple[int, int]) -> Plane:
-    """Luma less its blur, over its local deviation, clipped at 1.5: edges weigh no more than texture."""
-    luma = luma_of(rgb)
-    if (luma.shape[1], luma.shape[0]) != size:
-        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
-    plane = luma.astype(np.float32)
+def frame_residual(plane: NDArray[np.uint8]) -> Plane:
+    """Luma less its blur, over its local deviation, clipped at 2.5: edges weigh no more than texture."""
+    luma = plane.astype(np.float32)
     window = (_SMOOTH_PX, _SMOOTH_PX)
-    detail = plane - cv2.blur(cv2.blur(plane, window), window)
+    detail = luma - cv2.blur(cv2.blur(luma, window), window)
     power = cv2.sqrBoxFilter(detail, cv2.CV_32F, (_NORMAL_PX, _NORMAL_PX))
     deviation = np.sqrt(np.maximum(power, 0.0)) + _FLOOR_LEVELS
     return np.asarray(np.clip(detail / deviation, -_CLIP, _CLIP), np.float32)
 
 
+def frame_levels(rgb: RGB, size: tuple[int, int]) -> list[Plane]:
+    """The residual at each reading size of the pyramid, largest first."""
+    luma = luma_of(rgb)
+    if (luma.shape[1], luma.shape[0]) != size:
+        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+    levels = [frame_residual(luma)]
+    while len(levels) < LEVELS and min(luma.shape) // 2 >= LEVEL_SIDE_MIN_PX:
+        half = (luma.shape[1] // 2, luma.shape[0] // 2)
+        luma = np.asarray(cv2.resize(luma, half, interpolation=cv2.INTER_AREA), np.uint8)
+        levels.append(frame_residual(luma))
+    return levels
+
+
 def slices(frames: Iterator[Frame]) -> Iterator[Slice]:
-    """Half-second slices in order, the last partial one too. A frame of another size than the first is fitted
-    to it."""
-    index, start, count, total, size = 0, 0.0, 0, np.empty((0, 0), np.float32), (0, 0)
+    """Slices in order, the last partial one too. A frame of another size than the first is fitted to it."""
+    index, count, start, size = 0, 0, 0.0, (0, 0)
+    total: list[Plane] = []
     for frame in frames:
         if size == (0, 0):
             size = read_size(frame.rgb.shape[1], frame.rgb.shape[0])
         current = int((frame.time_s + _NEARLY_S) // SLICE_S)
         if count and current != index:
-            yield Slice(index * SLICE_S, (index + 1) * SLICE_S, count, total)
+            yield _stored(index, count, (index + 1) * SLICE_S, total)
             count = 0
-        residual = frame_residual(frame.rgb, size)
-        total = residual if count == 0 else total + residual
+        levels = frame_levels(frame.rgb, size)
+        total = levels if count == 0 else [a + b for a, b in zip(total, levels, strict=True)]
         index, count, start = current, count + 1, frame.time_s
     if count:
-        yield Slice(index * SLICE_S, max(start, index * SLICE_S) + _NEARLY_S, count, total)
+        yield _stored(index, count, max(start, index * SLICE_S) + _NEARLY_S, total)
+
+
+def _stored(index: int, count: int, end_s: float, total: list[Plane]) -> Slice:
+    return Slice(index, count, end_s, tuple(plane.astype(np.float16) for plane in total))

@@ -1,55 +1,114 @@
-"""Which pilot stood when: the hypotheses of a clip cut at an unknown time, and the score of each.
+"""Which patterns stood when: a clip's place in the cycle, the sums of its turns, and the score of each hypothesis.
 
-A slice is half a second, a segment eight slices. A clip that starts `phase` slices into a segment with pilot
-`first` shows pilot (first + (j + phase) // 8) mod 8 in slice j: 64 hypotheses, each one look.
+A clip shown at `speed` that starts `phase` slices into turn `first` of the cycle shows, at its time t, what was
+marked at phase / 8 + speed t seconds after that turn began. Each phase and first turn is one hypothesis, one look.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.pixel.layout import PILOTS, SLICES_PER_SEGMENT
+from watermark.pixel.layout import (
+    CYCLE_TURNS,
+    SLICE_S,
+    TURN_S,
+    TURNING,
+    standing_plane,
+    turn_and_sign,
+    turning_plane,
+)
+from watermark.pixel.residual import Plane, Slice
 
-TIMINGS = PILOTS * SLICES_PER_SEGMENT
+PHASES = round(TURN_S / SLICE_S)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """A clip's place in its pilot cycle: slices already gone of the first segment, and that segment's pilot."""
+    """A clip's place in the cycle: `phase` in slices, `first` in turns, `speed` as a factor."""
 
-    phase: int
+    phase: int = 0
+    first: int = 0
+    speed: float = 1.0
+
+    def turn_and_sign(self, index: int) -> tuple[int, int]:
+        """The turn (counted from `first`) and the turning layer's sign in the middle of slice `index`."""
+        return turn_and_sign((self.speed * (index + 0.5) + self.phase) * SLICE_S)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The slices of one turn, summed with the turning layer's sign and without. Pyramids of float32 planes."""
+
+    number: int
+    turning: tuple[Plane, ...]
+    standing: tuple[Plane, ...]
+
+
+def turns_of(slices: Sequence[Slice], phase: int = 0, speed: float = 1.0) -> list[Turn]:
+    """The turns of a clip under a phase and speed, in order, whatever their first one is."""
+    timing = Timing(phase, 0, speed)
+    gathered: dict[int, tuple[list[Plane], list[Plane]]] = {}
+    for piece in slices:
+        number, sign = timing.turn_and_sign(piece.index)
+        levels = [plane.astype(np.float32) for plane in piece.levels]
+        if number not in gathered:
+            gathered[number] = ([sign * plane for plane in levels], levels)
+            continue
+        turning, standing = gathered[number]
+        for k, plane in enumerate(levels):
+            turning[k] = turning[k] + sign * plane
+            standing[k] = standing[k] + plane
+    return [Turn(number, tuple(turning), tuple(standing)) for number, (turning, standing) in gathered.items()]
+
+
+@dataclass(frozen=True)
+class LayerScores:
+    """One layer's correlations. `sums` (J, planes) of each turn with each plane; `products` (J, J) of the turns'
+    values with each other: turns under one plane share its signs, so their variance is that of their sum."""
+
+    sums: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+    def of(self, planes: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum and variance of each hypothesis; `planes` (T, J) is the plane of each turn under each."""
+        total = np.take_along_axis(self.sums[None], planes[:, :, None], axis=2)[:, :, 0].sum(1)
+        same = planes[:, :, None] == planes[:, None, :]
+        return total, np.asarray((self.products[None] * same).sum((1, 2)))
+
+
+@dataclass(frozen=True)
+class BestTurn:
+    """The first turn that fits best, its score, and each layer's own score there."""
+
+    z: float
     first: int
-
-    def pilot(self, index: int) -> int:
-        """The pilot of slice `index`, counted in half seconds from the clip's start."""
-        return (self.first + (index + self.phase) // SLICES_PER_SEGMENT) % PILOTS
+    z_turning: float
+    z_standing: float
 
 
-ALL_TIMINGS = tuple(Timing(phase, first) for phase in range(SLICES_PER_SEGMENT) for first in range(PILOTS))
+STATISTICS = TURNING + 2 * CYCLE_TURNS
+"""Looks at one placement and phase: the turning layer alone, the standing layer alone, and both summed."""
 
 
-def best_timing(
-    indices: NDArray[np.intp],
-    scores: NDArray[np.float64],
-    products: NDArray[np.float64],
-    timings: tuple[Timing, ...] = ALL_TIMINGS,
-) -> tuple[float, Timing]:
-    """The timing (of all 64, unless fewer are given) with the largest summed correlation, and its z.
+def best_turn(
+    numbers: NDArray[np.intp],
+    turning: LayerScores,
+    standing: LayerScores,
+    firsts: Sequence[int] = range(CYCLE_TURNS),
+) -> BestTurn:
+    """The first turn, of `firsts`, whose best statistic is highest. `numbers` (J,) are the turns' own numbers."""
+    places = (np.asarray(firsts)[:, None] + numbers[None, :]) % CYCLE_TURNS
+    t_sum, t_variance = turning.of(np.vectorize(turning_plane)(places))
+    s_sum, s_variance = standing.of(np.vectorize(standing_plane)(places))
+    z_turning, z_standing = _over(t_sum, t_variance), _over(s_sum, s_variance)
+    joint = _over(t_sum + s_sum, t_variance + s_variance)
+    z = np.maximum(np.maximum(z_turning, z_standing), joint)
+    # The turning layer repeats every 8 turns: of equals, the joint sum says which one it was.
+    best = int(np.argmax(z + 1e-3 * joint + 1e-3 * z_standing))
+    return BestTurn(float(z[best]), int(firsts[best]), float(z_turning[best]), float(z_standing[best]))
 
-    Args:
-        indices: (J,) slice numbers, in half seconds.
-        scores: (J, 8) correlation of each slice with each pilot.
-        products: (J, J) inner products of the slices' chip values. Slices under one pilot share its signs, so their
-            variance is that of the *sum* of their values, not the sum of their variances.
-    """
-    phases = np.array([t.phase for t in timings])
-    firsts = np.array([t.first for t in timings])
-    pilots = (firsts[:, None] + (indices[None, :] + phases[:, None]) // SLICES_PER_SEGMENT) % PILOTS
-    total = np.take_along_axis(scores[None], pilots[:, :, None], axis=2)[:, :, 0].sum(1)
-    same = pilots[:, :, None] == pilots[:, None, :]
-    variance = (products[None] * same).sum((1, 2))
-    # By the sum, not by z: still pictures repeat their noise, so leaving out slices that do match hardly lowers z.
-    best = int(np.argmax(total))
-    z = float(total[best]) / float(np.sqrt(variance[best])) if variance[best] > 0.0 else 0.0
-    return z, timings[best]
+
+def _over(total: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(variance > 0.0, total / np.sqrt(np.maximum(variance, 1e-30)), 0.0)
