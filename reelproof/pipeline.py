@@ -248,8 +248,8 @@ class Pipeline:
 
     def _bindings(self, marked: MarkedClip, fingerprint: Fingerprint) -> tuple[SoftBinding, ...]:
         end_ms = round(marked.facts["file"]["duration_s"] * 1_000)
-        value = Payload(marked.key_id, int(marked.content_id, 16)).to_bytes()
-        bindings = [SoftBinding(self.pixel.alg, value, 0, end_ms, "pixel watermark")]
+        pixel = bytes.fromhex(marked.facts["pixel"]["value"])
+        bindings = [SoftBinding(self.pixel.alg, pixel, 0, end_ms, "pixel watermark")]
         if marked.facts["noise"]:
             noise = bytes.fromhex(marked.facts["noise"]["value"])
             bindings.append(SoftBinding(self.noise.alg, noise, 0, end_ms, "initial-noise watermark"))

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     )
     backend: Literal["embedded", "wan"] = Field("embedded", description="Generator used when a request names none.")
     wan_model: Path | None = Field(None, description="Local folder of a Wan checkpoint for the diffusers backend.")
-    pixel_psnr_db: float = Field(43.0, ge=36, le=60, description="Fidelity of the pixel watermark, dB.")
+    pixel_psnr_db: float = Field(44.0, ge=36, le=60, description="Fidelity of the pixel watermark, dB.")
     encode_crf: int = Field(16, ge=0, le=40, description="x264 constant rate factor of released clips.")
     tsa_url: str | None = Field(None, description="RFC 3161 time-stamp server; unset, clips carry no time-stamp.")
     invert_noise: Literal["never", "fallback", "always"] = Field(

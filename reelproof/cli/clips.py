@@ -64,7 +64,12 @@ def _show_release(report: ReleaseReport, as_json: bool) -> None:
     out.print(f"{report.path}", markup=False)
     out.print(f"  content ID   {report.content_id}")
     out.print(f"  manifest     {report.manifest_id}")
-    out.print(f"  pixel mark   {pixel['psnr_db']} dB, read back with {chance(pixel['self_check_p_value'])}")
+    said = f"{pixel['bits']} bits at {pixel['psnr_db']} dB, read back with {chance(pixel['self_check_p_value'])}"
+    out.print(f"  pixel mark   {said}")
+    if not pixel["survives_crf_28"]:
+        out.print(
+            "  [yellow]this mark does not outlive a re-encode at CRF 28: the clip is too short, small or plain[/]"
+        )
     out.print(f"  decision     log entry {report.log['index']}, root {report.log['root'][:16]}…")
     out.print(f"  took         {took:.1f} s", markup=False)
     for warning in report.coverage["warnings"]:

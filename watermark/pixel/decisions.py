@@ -193,12 +193,12 @@ _TILTED, _SHEARS = (0.78, 0.92, 1.08, 1.28), (-0.26, -0.13, 0.0, 0.13, 0.26)
 _QUARTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
 
 _BLIND = (
-    BlindSearch(24),
+    BlindSearch(32),
     BlindSearch(40, (0.3, 1.1), 0.0),
-    BlindSearch(24, (0.5, 1.4), turns_deg=(90.0, 180.0, 270.0)),
     BlindSearch(24, (0.9, 2.6), 0.0, centres=_QUARTERS),
+    BlindSearch(32, (0.75, 1.35), turns_deg=(90.0, 180.0, 270.0)),
     BlindSearch(24, (0.4, 2.0), 0.0, aspects=_STRETCHED),
     BlindSearch(20, (0.9, 1.9), 14.0, aspects=_TILTED, shears=_SHEARS, coarse=1.6),
-    BlindSearch(24, (0.5, 1.4), flips=(True,)),
-    BlindSearch(24, standing=True),
+    BlindSearch(32, (0.75, 1.35), flips=(True,)),
+    BlindSearch(28, (0.4, 1.6), standing=True),
 )
