@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from core.errors import ReelproofError, UsageError
 from reelproof import __version__
-from reelproof.cli import audit, clips, demo, doctor, keys, policy, serve
+from reelproof.cli import audit, bench, clips, demo, doctor, keys, policy, serve
 from reelproof.cli.output import err, out, show_error
 
 EXIT_DONE, EXIT_FAULT, EXIT_USAGE = 0, 1, 2
@@ -35,6 +35,7 @@ app.add_typer(keys.app, name="keys")
 app.command("serve")(serve.serve)
 app.command("backends")(clips.backends)
 app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(clips.train)
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 
