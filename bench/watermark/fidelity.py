@@ -88,7 +88,7 @@ def fidelity(original: Clip, marked: Clip, crop: Path) -> dict[str, Any]:
         "psnr_db": round(quality.psnr_db, 2),
         "least_frame_psnr_db": round(min(float(least_db), 100.0), 2),
         "ssim": round(quality.ssim, 5),
-        "csf_psnr_db": round(float(10.0 * np.log10(255.0**2 / max(np.mean(weighted), 1e-5))), 2),
+        "csf_psnr_db": round(float(10.0 * np.log10(255.0**2 / max(float(np.mean(weighted)), 1e-5))), 2),
         "flicker_levels": None if still is None else round(still, 3),
         "vmaf": vmaf(original, marked),
         "crop": str(crop),

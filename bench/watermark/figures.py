@@ -62,7 +62,14 @@ class Target:
         return [c for c in cells if c["kind"] == self.kind and self.applies(c["attack"], c["group"])]
 
 
-_FIRM = ("x264 CRF 40", "x265 CRF 40", "AV1 CRF 60", "VP9 CRF 55", "crop 0.55 kept", "crop 0.55 resized back")
+_FIRM: tuple[str, ...] = (
+    "x264 CRF 40",
+    "x265 CRF 40",
+    "AV1 CRF 60",
+    "VP9 CRF 55",
+    "crop 0.55 kept",
+    "crop 0.55 resized back",
+)
 _FIRM += ("resize 0.55", "rotate 10")
 _HARSH = ("x264 CRF 40 + crop 0.71 + brightness 0.5", "screen recording")
 _TURNS = ("rotate 90", "rotate 180", "rotate 270", "rotate 90 + 10", "rotate 180 + 12", "rotate 270 - 12")

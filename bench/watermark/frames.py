@@ -37,7 +37,7 @@ def pictures(change: Picture) -> Change:
 
 def rounded(values: NDArray[np.floating]) -> RGB:
     """To uint8, rounded, never truncated."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def brightness(factor: float) -> Picture:
@@ -83,7 +83,7 @@ def jpeg(quality: int) -> Picture:
         done, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         if not done:
             raise ValueError("the JPEG encoder refused a picture")
-        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
     return change
 
@@ -184,8 +184,8 @@ def corner_pull(clip: Clip, distortion: float, rng: Rng) -> Matrix:
         return (width - 1 - x if right else x), (height - 1 - y if low else y)
 
     corners = ((False, False), (True, False), (True, True), (False, True))
-    starts = np.float32([((width - 1) * right, (height - 1) * low) for right, low in corners])
-    ends = np.float32([pulled(right, low) for right, low in corners])
+    starts = np.array([((width - 1) * right, (height - 1) * low) for right, low in corners], np.float32)
+    ends = np.array([pulled(right, low) for right, low in corners], np.float32)
     return np.asarray(cv2.getPerspectiveTransform(starts, ends), np.float64)
 
 

@@ -18,7 +18,7 @@ from core.clip import RGB, Clip
 from watermark.quality import measure as quality_of
 
 SYSTEMS = ("dwtDctSvd", "rivaGan")
-_ATTACKS = (
+_ATTACKS: tuple[str, ...] = (
     "identity",
     "JPEG 40",
     "x264 CRF 23",

@@ -47,7 +47,8 @@ def write_report(folder: Path) -> tuple[dict[str, Any], str]:
         found |= _cell_figures(cells)
         text += _cell_text(found, cells, folder)
     for name, write in (("costs", _costs), ("tail", _tail), ("security", _security), ("peers", _peers)):
-        text.append(write(parts[name], folder) if parts[name] else f"## {name.capitalize()}\n\nNot run.\n")
+        part = parts[name]
+        text.append(write(part, folder) if part else f"## {name.capitalize()}\n\nNot run.\n")
     whole = "\n".join(text)
     (folder / "report.md").write_text(whole, "utf-8")
     (folder / "report.json").write_text(json.dumps(found, indent=1), "utf-8")
@@ -56,7 +57,8 @@ def write_report(folder: Path) -> tuple[dict[str, Any], str]:
 
 def _part(folder: Path, name: str) -> dict[str, Any] | None:
     path = folder / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return found if found.get("alg") == CODEC.alg else None  # another codec's figures are not this one's
 
 
 def _cell_figures(cells: list[Cell]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from rich.progress import (
 
 from bench.watermark import attacks as suite
 from bench.watermark.attacks import Attack
-from bench.watermark.cells import UNMARKED, missing, read_cells, run_clip
+from bench.watermark.cells import CODEC, UNMARKED, missing, read_cells, run_clip
 from bench.watermark.clips import BenchClip
 from bench.watermark.report import write_report
 
@@ -91,7 +91,7 @@ def _others(folder: Path, given: argparse.Namespace) -> dict[str, Callable[[], d
 
 def _kept(folder: Path, name: str, make: Callable[[], dict[str, Any]]) -> None:
     began = time.perf_counter()
-    found = make()
+    found = {"alg": CODEC.alg, **make()}
     found["made_in_s"] = round(time.perf_counter() - began, 1)
     partly = folder / f"{name}.json.part"
     partly.write_text(json.dumps(found, indent=1))

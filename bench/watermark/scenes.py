@@ -46,7 +46,7 @@ def picture_in_picture(clip: Clip, rng: Rng) -> Clip:
             canvas[top : top + size[1], left : left + size[0]] = cv2.resize(
                 frame.rgb, size, interpolation=cv2.INTER_AREA
             )
-            yield Frame(frame.time_s, canvas)
+            yield Frame(frame.time_s, np.asarray(canvas, np.uint8))
 
     return clip.mapped(placed)
 

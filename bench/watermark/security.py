@@ -1,6 +1,6 @@
 """What somebody without the key can do, measured: self-period, averaging, copying, marking again, crop and stretch.
 
-Every removal is scaled to at most 45 dB of damage against the marked clip; z is the reader's own score.
+Every removal is scaled to 45 dB of damage against the marked clip, before rounding; z is the reader's own score.
 """
 
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def _residual(clip: Clip) -> Plane:
         luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
         detail = luma - cv2.GaussianBlur(luma, (0, 0), 3.0)
         total += np.clip(detail, -6.0, 6.0)
-    return total / max(1, clip.info.frame_count or 1)
+    return np.asarray(total / max(1, clip.info.frame_count or 1), np.float32)
 
 
 def _less(clip: Clip, estimate: Plane, damage_db: float = DAMAGE_DB) -> Clip:
@@ -137,7 +137,15 @@ def _averaging(marked: Clip, counts: tuple[int, ...], original: Clip) -> list[di
         if seen in counts:
             like = float(np.corrcoef(total.ravel(), truth.ravel())[0, 1])
             note = f"correlation of the mean with the target's own mark {like:+.3f}"
-            rows.append(_row(f"averaging {seen} clips", marked, _less(marked, total / seen), _payload(0), note))
+            rows.append(
+                _row(
+                    f"averaging {seen} clips",
+                    marked,
+                    _less(marked, np.asarray(total / seen, np.float32)),
+                    _payload(0),
+                    note,
+                )
+            )
     return rows
 
 

@@ -6,7 +6,7 @@ one plane share signs, so the count of independent statistics is smaller; their 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from scipy import fft, stats
 
 from bench.watermark.clips import first_seconds, real_paths, scene, synthetic
 from core.clip import Clip
+from watermark.pixel import ALG
 from watermark.pixel.field import lay_out
 from watermark.pixel.reading import own_placement
 from watermark.pixel.residual import slices
@@ -44,6 +45,12 @@ def field_of(clip: Clip) -> Field:
     return laid / np.float32(norm or 1.0)
 
 
+def spectra_of(clips: Iterable[Clip]) -> list[NDArray[np.complex64]]:
+    """The spectra of the clips' fields. A clip that stands still cancels out of its turn's sum: its field is 0, it
+    gives no statistic under any key, and counting zeros would flatter the tail, so it is left out."""
+    return [fft.rfft2(field) for field in map(field_of, clips) if field.any()]
+
+
 def statistics(spectra: NDArray[np.complex64], signs: Field) -> Iterator[Field]:
     """The correlation of each field (given by its spectrum) with a sign plane at all shifts, each (SIDE, SIDE)."""
     conjugate = fft.rfft2(signs).conj()
@@ -65,10 +72,10 @@ def classes(quick: bool) -> dict[str, list[Clip]]:
 def measure(folder: Path, wanted: float, quick: bool) -> dict[str, Any]:
     """At least `wanted` statistics in all, counted above each threshold; goes on from what `folder` holds."""
     path = folder / "tail-counts.json"
-    counts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    spectra = {
-        kind: np.stack([fft.rfft2(field_of(clip)) for clip in clips]) for kind, clips in classes(quick).items()
-    }
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    whole: dict[str, Any] = kept if kept.get("alg") == ALG else {"alg": ALG, "classes": {}}
+    counts = whole["classes"]
+    spectra = {kind: np.stack(fields) for kind, clips in classes(quick).items() if (fields := spectra_of(clips))}
     share = wanted / len(spectra)
     for kind, own in spectra.items():
         row = counts.setdefault(
@@ -81,8 +88,8 @@ def measure(folder: Path, wanted: float, quick: bool) -> dict[str, Any]:
             row["statistics"] += per_round
             row["rounds"] += 1
             if row["rounds"] % 20 == 0:
-                _keep(path, counts)
-        _keep(path, counts)
+                _keep(path, whole)
+        _keep(path, whole)
     return {
         "thresholds": list(THRESHOLDS),
         "gaussian": [float(q) for q in stats.norm.sf(THRESHOLDS)],

@@ -13,7 +13,7 @@ from bench.watermark.clips import bench_clips, synthetic
 from bench.watermark.fidelity import csf_weights, fidelity, weighted_error
 from bench.watermark.figures import clopper_pearson, rate, target_rows
 from bench.watermark.security import autocorrelation_peak
-from bench.watermark.tail import SIDE, THRESHOLDS, field_of, statistics
+from bench.watermark.tail import SIDE, THRESHOLDS, field_of, spectra_of, statistics
 from core.clip import Clip
 
 SMALL = synthetic(3, 12, 96)
@@ -180,6 +180,12 @@ def test_wrong_key_statistics_are_standard_normal() -> None:
     assert abs(values.mean()) < 0.01
     assert values.std() == pytest.approx(1.0, abs=0.02)
     assert np.mean(values >= THRESHOLDS[0]) == pytest.approx(1.35e-3, rel=0.15)
+
+
+def test_a_still_clip_gives_no_statistics() -> None:
+    """A field of zeros would only add zeros to the count: it is left out of the tail."""
+    still = Clip.from_array(synthetic(2, 1, 128).to_array().repeat(24, 0), 24)
+    assert len(spectra_of([still, synthetic(2, 12, 128)])) == 1
 
 
 def test_a_tiled_pattern_is_seen_by_its_period() -> None:
