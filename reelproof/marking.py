@@ -125,8 +125,9 @@ def _first_seconds(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 def _names(found: Extraction, payload: Payload, bits: int) -> bool:
-    """Whether a reading names the clip, as far as its profile can."""
-    return found.payload == payload if bits == PAYLOAD_BITS else found.found and found.short_id == payload.short_id
+    """Whether a reading names the clip, as far as its profile can; a sealed clip may carry an older mark too."""
+    read = {part.payload for part in found.parts} | ({found.payload} if found.payload else set())
+    return payload in read if bits == PAYLOAD_BITS else payload.short_id in {one.short_id for one in read}
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

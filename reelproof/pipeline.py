@@ -41,6 +41,7 @@ from reelproof.timing import Stopwatch
 from watermark.noise import NoiseWatermark
 from watermark.payload import PAYLOAD_BITS, Payload
 from watermark.pixel import PixelWatermark
+from watermark.pixel.layout import tell_apart
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,19 @@ class Pipeline:
             "noise": None,
             "parent": {"path": str(source), "title": source.name},
         }
-        payload = Payload.fresh(self.keys.watermark_key_id)
+        payload = self._payload_beside(clip)
         audio = source if clip.info.has_audio else None
         return self._marker.mark(
             clip, payload, self._key(payload), folder, described, Stopwatch(), watch, audio_from=audio
         )
+
+    def _payload_beside(self, clip: Clip) -> Payload:
+        """A new payload whose mark can be told from one of ours that the clip may already carry."""
+        found = self.pixel.extract(clip, self.keys.watermark_keys, blind=False)
+        payload = Payload.fresh(self.keys.watermark_key_id)
+        while found.payload is not None and not tell_apart(payload, found.payload, self._key(payload)):
+            payload = Payload.fresh(self.keys.watermark_key_id)
+        return payload
 
     def _signed_before(self, marked: MarkedClip) -> SignedClip | None:
         """The signed file of an earlier, interrupted release, if it was committed and still lies there whole."""

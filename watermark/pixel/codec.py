@@ -17,7 +17,7 @@ from watermark.pixel.field import footprint, lay_out, window
 from watermark.pixel.geometry import geometry_of
 from watermark.pixel.layout import ALG, CYCLE_S, SLICE_S
 from watermark.pixel.message import Message
-from watermark.pixel.parts import parts_of
+from watermark.pixel.parts import overlaid, parts_of
 from watermark.pixel.pattern import TURNING_PLANES, pilot_chips
 from watermark.pixel.presence import PresenceMeter
 from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, Sighting, message_of, own_placement
@@ -139,7 +139,7 @@ def _with_timeline(
     parts = parts_of(
         result, message, timeline, replace(block, slices=tuple(p for slot in left for p in slot), _turns={})
     )
-    return replace(result, segments=tuple(timeline), parts=parts)
+    return replace(result, segments=tuple(timeline), parts=(*parts, *overlaid(block, sighting, message)))
 
 
 def _blocks(pieces: Iterator[Slice], clip: Clip, keys: Mapping[int, bytes]) -> Iterator[Block]:

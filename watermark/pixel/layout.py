@@ -69,6 +69,11 @@ def first_turn(payload: Payload, key: bytes) -> int:
     return key_bytes(key, f"pixel/2/first/{payload.to_bytes().hex()}", 1)[0] % CYCLE_TURNS
 
 
+def tell_apart(one: Payload, other: Payload, key: bytes) -> bool:
+    """Whether marks of both payloads over the same pictures would show different turning planes."""
+    return (first_turn(one, key) - first_turn(other, key)) % TURNING != 0
+
+
 def turning_plane(turn: int) -> int:
     """The turning layer's plane at a turn of the cycle."""
     return turn % TURNING

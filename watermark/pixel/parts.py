@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from watermark.extraction import Extraction, MarkedPart, SegmentPresence
+from watermark.pixel.layout import CYCLE_TURNS, TURNING
 from watermark.pixel.message import Message
 from watermark.pixel.presence import PresenceMeter
-from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, message_of, own_placement, timed
+from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, Sighting, message_of, own_placement, timed
 from watermark.pixel.timing import PHASES
 
 _PRESENT_Z = 3.0
@@ -38,6 +39,27 @@ def parts_of(
             break
         left = replace(left, slices=rest, _turns={})
     return tuple(sorted(parts, key=lambda part: part.start_s))
+
+
+def overlaid(block: Block, sighting: Sighting, message: Message) -> list[MarkedPart]:
+    """A second mark under the same key over the same pictures, as sealing a marked clip leaves it.
+
+    Its turning layer shows other planes, unless both start at the same turn of eight: then neither can be told.
+    """
+    timing = sighting.timing
+    alone = replace(block, keys={sighting.key_id: block.keys[sighting.key_id]})
+    found = [
+        timed(alone, sighting.matrix, (timing.phase,), timing.speed, [(timing.first + n) % CYCLE_TURNS])
+        for n in range(1, TURNING)
+    ]
+    best = max(found, key=lambda one: one.z_turning)
+    looks = sum(one.looks for one in found) * _SECOND_DECISION
+    # The standing layer is left out: its planes may be those of the first mark.
+    second = replace(best, z=best.z_turning, z_standing=0.0, looks=looks)
+    other = message_of(alone, second) if second.p_value <= FALSE_POSITIVE_RATE else None
+    if other is None or other.payload == message.payload:
+        return []
+    return [MarkedPart(block.slices[0].start_s, block.slices[-1].end_s, other.payload, second.p_value)]
 
 
 def _stretches(timeline: Sequence[SegmentPresence], message: Message, p_value: float) -> list[MarkedPart]:
