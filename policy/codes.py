@@ -23,6 +23,20 @@ class Code(IntEnum):
     VOICE = 109
     REFERENCE_NEEDS_CONSENT = 110
     CONSENT_NOT_ACCEPTED = 111
+    CONSENT_MALFORMED = 120
+    CONSENT_NOT_OURS = 121
+    CONSENT_NOT_YET_VALID = 122
+    CONSENT_EXPIRED = 123
+    CONSENT_EXHAUSTED = 124
+    CONSENT_REVOKED = 125
+    CONSENT_OTHER_SUBJECT = 126
+    CONSENT_OTHER_CALLER = 127
+    CONSENT_OTHER_PURPOSE = 128
+    REFERENCE_FACE = 130
+    REFERENCE_UNREADABLE = 131
+    REFERENCE_CAMERA_ORIGIN = 132
+    OUTPUT_FACE = 140
+    REVIEW_REJECTED = 141
 
     SEXUAL = 201
     MINORS_SEXUAL = 202
@@ -42,6 +56,8 @@ class Code(IntEnum):
     FICTIONAL_CHARACTER = 403
     ARTWORK_OF_PERSON = 404
     PLACE_OR_WORK_NAMED_AFTER_PERSON = 405
+    CONSENT_GIVEN = 410
+    REVIEW_APPROVED = 411
 
     FILTER_FAILED = 900
     INPUT_NOT_READABLE = 901
@@ -96,6 +112,66 @@ MEANINGS: dict[Code, Meaning] = {
     Code.CONSENT_NOT_ACCEPTED: Meaning(
         "likeness", "The consent token that came with the request could not be accepted.", "ask for a new token"
     ),
+    Code.CONSENT_MALFORMED: Meaning(
+        "consent",
+        "The consent token can't be read.",
+        "pass the whole token as `reelproof consent grant` printed it",
+    ),
+    Code.CONSENT_NOT_OURS: Meaning(
+        "consent",
+        "The consent token was not signed here, or it was changed.",
+        "ask for a token of this installation",
+    ),
+    Code.CONSENT_NOT_YET_VALID: Meaning(
+        "consent",
+        "The consent token is not valid yet.",
+        "wait for its first day; `reelproof consent show` tells it",
+    ),
+    Code.CONSENT_EXPIRED: Meaning("consent", "The consent token has expired.", "ask the person for a new token"),
+    Code.CONSENT_EXHAUSTED: Meaning(
+        "consent", "The consent token was used as often as it allows.", "ask the person for a new token"
+    ),
+    Code.CONSENT_REVOKED: Meaning(
+        "consent", "The person took this consent back.", "nothing more may be made with this token"
+    ),
+    Code.CONSENT_OTHER_SUBJECT: Meaning(
+        "consent",
+        "The request shows somebody whom the consent token does not cover.",
+        "name only the person of the token, spelled as in the token",
+    ),
+    Code.CONSENT_OTHER_CALLER: Meaning(
+        "consent",
+        "The consent token may be used by somebody else only.",
+        "ask the person for a token that names you",
+    ),
+    Code.CONSENT_OTHER_PURPOSE: Meaning(
+        "consent",
+        "The consent token does not cover this purpose.",
+        "state a purpose that the token names, or ask for another token",
+    ),
+    Code.REFERENCE_FACE: Meaning(
+        "likeness",
+        "The reference shows a human face, and no consent token came with it.",
+        "use a reference without people, or add the person's consent token",
+    ),
+    Code.REFERENCE_UNREADABLE: Meaning(
+        "likeness",
+        "The reference can't be looked at, so it can't be used.",
+        "send a PNG, JPEG or WebP picture or a common video file",
+    ),
+    Code.REFERENCE_CAMERA_ORIGIN: Meaning(
+        "likeness",
+        "The reference video says that a camera took it, and no consent token came with it.",
+        "add the consent token of the person it shows, or use a generated reference",
+    ),
+    Code.OUTPUT_FACE: Meaning(
+        "likeness",
+        "The finished frames seem to show a face nobody asked for, so a person has to look at them first.",
+        "wait for the review, or describe a scene without people",
+    ),
+    Code.REVIEW_REJECTED: Meaning(
+        "review", "A person looked at the request and turned it down.", "describe an invented person instead"
+    ),
     Code.SEXUAL: Meaning("sexual", "The request asks for sexual content.", "remove the sexual content"),
     Code.MINORS_SEXUAL: Meaning(
         "minors", "The request combines children or young people with sexual content.", "this is never allowed"
@@ -136,6 +212,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.PLACE_OR_WORK_NAMED_AFTER_PERSON: Meaning(
         "label", "Names a place, brand or work that carries a person's name.", "nothing to do"
     ),
+    Code.CONSENT_GIVEN: Meaning(
+        "label", "Shows a person who consented; the token stands in the log.", "nothing to do"
+    ),
+    Code.REVIEW_APPROVED: Meaning("label", "A person looked at the request and allowed it.", "nothing to do"),
     Code.FILTER_FAILED: Meaning(
         "system", "The policy filter could not decide, so the answer is no.", "try again; then tell the operator"
     ),

@@ -14,17 +14,44 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class ReferenceFacts:
+    """What was found in one reference: its kind ("image", "video"), faces seen, and whether it could be read.
+
+    `is_camera_origin` says that its own credential, intact, attests a camera. `sha256` is the file's, in hex.
+    """
+
+    kind: str
+    sha256: str = ""
+    faces: int = 0
+    is_readable: bool = True
+    is_camera_origin: bool = False
+
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects of the context table that this reference brings in."""
+        if not self.is_readable:
+            return ("unreadable_reference",)
+        if self.faces:
+            return ("face",)
+        return ("camera_capture",) if self.is_camera_origin and self.kind == "video" else ()
+
+
+@dataclass(frozen=True)
 class PolicyInput:
     """Everything of a request that a person or a machine wrote, as the policy reads it.
 
     `texts` maps a field's name (prompt, negative_prompt, shots, file_name …) to its text, in the order
-    they were given. `reference_kinds` lists the media handed along ("image", "video", "audio").
+    they were given. `reference_kinds` lists the media handed along ("image", "video", "audio"), `references`
+    what was seen in them. `caller` names who asks (never a person's name), `purpose` what for; both matter
+    to a consent token only.
     """
 
     texts: dict[str, str]
     reference_kinds: tuple[str, ...] = ()
     consent_token: str | None = None
     stage: str = "input"
+    references: tuple[ReferenceFacts, ...] = ()
+    caller: str = "local"
+    purpose: str = "personal"
 
 
 @dataclass(frozen=True)

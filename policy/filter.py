@@ -99,6 +99,9 @@ class PolicyFilter:
                 self._read(view, findings)
         if request.reference_kinds:
             findings.flags.add("reference")
+        for reference in request.references:
+            # The facts are handed in: this filter opens no file.
+            findings.subjects += [Subject(kind, "reference", 1.0) for kind in reference.subjects()]
         if request.consent_token:
             findings.flags.add("consent")
         ruling = self._table.rule((subject.kind for subject in findings.subjects), findings.flags)

@@ -12,7 +12,7 @@ from policy.lists import DATA
 Decide = Callable[..., Decision]
 TABLE = ContextTable.load(DATA / "context_table.toml")
 
-LIKENESSES = ["living", "dead", "historical", "private", "office", "lookalike", "adapter", "handle"]
+LIKENESSES = ["living", "dead", "historical", "private", "office", "lookalike", "adapter", "handle", "face"]
 
 LINES: list[tuple[list[str], list[str], Outcome, Code | None]] = [
     ([], [], Outcome.ALLOW, None),
@@ -22,6 +22,10 @@ LINES: list[tuple[list[str], list[str], Outcome, Code | None]] = [
     (["dead"], ["hate"], Outcome.REFUSE, Code.LIKENESS_VIOLENCE),
     (["living"], ["scam"], Outcome.REFUSE, Code.LIKENESS_DECEPTION),
     (["office"], ["political"], Outcome.REFUSE, Code.LIKENESS_DECEPTION),
+    (["face"], ["scam"], Outcome.REFUSE, Code.LIKENESS_DECEPTION),
+    (["face"], [], Outcome.REFUSE, Code.REFERENCE_FACE),
+    (["unreadable_reference"], [], Outcome.REFUSE, Code.REFERENCE_UNREADABLE),
+    (["camera_capture"], [], Outcome.REFUSE, Code.REFERENCE_CAMERA_ORIGIN),
     (["living"], [], Outcome.REFUSE, Code.PUBLIC_FIGURE),
     (["living"], ["consent"], Outcome.REFUSE, Code.CONSENT_NOT_ACCEPTED),
     (["dead"], [], Outcome.REFUSE, Code.DEAD_PUBLIC_FIGURE),
