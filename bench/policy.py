@@ -1,203 +1,186 @@
 """Measures the policy filter: recall on names in many disguises, false blocks on benign prompts, speed.
 
-    python -m bench.policy [--json] [--quick]
+    python -m bench.policy [--json] [--quick] [--only GROUP]
 
-Everything but the everyday prompts is in the repository (bench/policy_prompts.py); those are read from
-prompts/benign.txt of the shared folder where there is one. The sets were at hand while the rules were written:
-expect a few points less on sets never seen.
+Every line is in the development or the sealed half by the parity of a hash of the line; both are reported, and only
+misses of the development half are shown. The sets are in bench/policy_sets/; VBench's everyday prompts are read from
+prompts/benign.txt of the shared folder where there is one. `--quick` takes every fourth prompt.
 """
 
 import argparse
 import json
-import os
-import statistics
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import policy_prompts as prompts
+from bench.policy_cost import fresh_process_cost, percentile
+from bench.policy_tally import PromptSet, groups_table, misses, sets_table
+from bench.policy_transforms import DEVELOPED, Transform, composed
+from bench.policy_unseen import UNSEEN
 from policy.decision import Outcome, PolicyInput
 from policy.filter import PolicyFilter
-from policy.lists import load_lists
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
-_REPORT = _REPOSITORY / "out/bench/policy.md"
-_LISTED_SAMPLE = 400
-_MISSES_SHOWN = 12
-
-
-@dataclass
-class Tally:
-    """How a set of prompts was decided. `missed` holds the prompts that went through (or, if benign, did not)."""
-
-    name: str
-    is_benign: bool = False
-    refused: int = 0
-    reviewed: int = 0
-    allowed: int = 0
-    missed: list[str] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """How many prompts."""
-        return self.refused + self.reviewed + self.allowed
-
-    @property
-    def stopped(self) -> float:
-        """Share refused or held for review."""
-        return (self.refused + self.reviewed) / self.count if self.count else 0.0
-
-    def to_json(self) -> dict[str, object]:
-        """The tally as JSON."""
-        return {
-            "set": self.name,
-            "benign": self.is_benign,
-            "prompts": self.count,
-            "refused": self.refused,
-            "reviewed": self.reviewed,
-            "allowed": self.allowed,
-            "stopped": round(self.stopped, 4),
-            "missed": self.missed[:_MISSES_SHOWN],
-        }
+_REPORT = Path(__file__).resolve().parent.parent / "out/bench/policy"
+_COMPOSED_PAIRS = 60
+_QUICK_STEP = 4
+_UNSEEN_NAMES = 120
+Line = tuple[str, str | PolicyInput]
 
 
 class Bench:
     """Runs sets of prompts through one filter and keeps tallies and times."""
 
-    def __init__(self, policy: PolicyFilter) -> None:
+    def __init__(self, policy: PolicyFilter, *, step: int, only: str) -> None:
         self._policy = policy
-        self.tallies: list[Tally] = []
+        self._step = step
+        self._only = only
+        self.sets: list[PromptSet] = []
         self.times_ms: list[float] = []
 
-    def run(self, name: str, texts: Iterable[str], *, is_benign: bool = False) -> Tally:
-        """Decide each text as a prompt and tally the outcomes."""
-        tally = Tally(name, is_benign)
-        for text in texts:
+    def run(self, group: str, name: str, lines: Iterable[Line], *, is_benign: bool = False, half: str = "") -> None:
+        """Decide each (line, prompt); the line's hash tells the half unless `half` does."""
+        if self._only not in group:
+            return
+        found = PromptSet(group, name, is_benign)
+        for line, prompt in list(lines)[:: self._step]:
+            request = prompt if isinstance(prompt, PolicyInput) else PolicyInput({"prompt": prompt})
             start = time.process_time()
-            outcome = self._policy.decide(PolicyInput({"prompt": text})).outcome
+            outcome = self._policy.decide(request).outcome
             self.times_ms.append((time.process_time() - start) * 1000)
-            if outcome is Outcome.REFUSE:
-                tally.refused += 1
-            elif outcome is Outcome.REVIEW:
-                tally.reviewed += 1
-            else:
-                tally.allowed += 1
-            if (outcome is Outcome.ALLOW) != is_benign:
-                tally.missed.append(f"{outcome}: {text}" if is_benign else text)
-        self.tallies.append(tally)
-        return tally
+            kept = half or prompts.half_of(line)
+            found.halves[kept].add(outcome)
+            if (outcome is Outcome.ALLOW) != is_benign and kept == "development":
+                found.halves[kept].missed.append(f"{outcome}: {request.texts} {request.earlier_turns or ''}".strip())
+        self.sets.append(found)
 
 
-def shared_prompts() -> Path | None:
-    """The everyday prompts beside the repository, None where there are none."""
-    folder = Path(os.environ.get("REELPROOF_SHARED", _REPOSITORY.parent / "shared"))
-    path = folder / "prompts/benign.txt"
-    return path if path.exists() else None
+def _themselves(lines: Iterable[str]) -> list[Line]:
+    return [(line, line) for line in lines]
 
 
-def listed_sample() -> list[str]:
-    """Full names of the best-known tier of the gazetteer, not dead for over 100 years; a fixed sample."""
-    names = []
-    for line in load_lists().gazetteer:
-        name, _, status, mode, tier = line.split("\t")
-        if tier == "1" and mode == "." and status in "ld" and " " in name and name.isascii():
-            names.append(name.title())
-    return prompts.sampled(names, _LISTED_SAMPLE)
+def run_names(bench: Bench, templates: list[str]) -> None:
+    """Public figures and private names, plain and in lower case."""
+    public = prompts.templated(prompts.lines_of("public.txt"), templates)
+    listed = prompts.templated(prompts.listed_sample(), templates)
+    bench.run("public figures", "written list", public)
+    bench.run("public figures", "sample of the gazetteer", listed)
+    bench.run("public figures", "first bench's list", prompts.templated(prompts.lines_of("first_public.txt"), templates))
+    bench.run("public figures, lower case", "written list", [(n, p.lower()) for n, p in public])
+    bench.run("public figures, lower case", "sample of the gazetteer", [(n, p.lower()) for n, p in listed])
+    for region, names in prompts.sections_of("private.txt").items():
+        lines = prompts.templated(names, templates)
+        bench.run("private names, cased", region, lines)
+        bench.run("private names, lower case", region, [(name, prompt.lower()) for name, prompt in lines])
+    first = prompts.lines_of("first_private.txt")
+    bench.run("private names, cased", "first bench's second set", _themselves(first), half="development")
 
 
-def templated(names: Iterable[str], templates: list[str]) -> list[str]:
-    """Each name in one template, taking turns."""
-    return [templates[at % len(templates)].format(name) for at, name in enumerate(names)]
+def run_disguises(bench: Bench, templates: list[str]) -> None:
+    """Transforms one by one, composed, and unseen; names split over fields, shots and turns."""
+    names = prompts.lines_of("first_public.txt")
+    for way, transform in DEVELOPED.items():
+        bench.run("transforms", way, _transformed(names, templates, transform))
+    for at, (way, transform) in enumerate(composed(_COMPOSED_PAIRS).items()):
+        bench.run("composed transforms", way, _transformed(names[at % 5 :: 5], templates, transform))
+    unseen = prompts.sampled([n for n in prompts.lines_of("public.txt") if " " in n and n.isascii()], _UNSEEN_NAMES)
+    for way, transform in UNSEEN.items():
+        bench.run("unseen transforms", way, _transformed(unseen, templates, transform))
+    ways: dict[str, list[Line]] = {}
+    for way, name, request in prompts.splits():
+        ways.setdefault(way, []).append((name, request))
+    for way, lines in ways.items():
+        bench.run("split names", way, lines)
 
 
-def run_all(bench: Bench, *, is_quick: bool) -> None:
-    """Every set of the benchmark; `is_quick` takes every fourth name in the disguises."""
-    plain = templated(prompts.PUBLIC, prompts.PLAIN)
-    bench.run("public figures, hand list, plain", plain)
-    bench.run(
-        "public figures, hand list, all templates", [t.format(n) for n in prompts.PUBLIC for t in prompts.PLAIN]
-    )
-    bench.run("public figures, sample of the gazetteer", templated(listed_sample(), prompts.PLAIN))
-    lower = [text.lower() for text in templated(listed_sample(), prompts.PLAIN)]
-    bench.run("public figures, sample, lower case", lower)
-    for name, disguise in prompts.DISGUISES.items():
-        names = [disguise(each) for each in prompts.PUBLIC[:: 4 if is_quick else 1]]
-        bench.run(f"disguise: {name}", templated(names, prompts.PLAIN))
-    bench.run("native scripts and languages", prompts.NATIVE)
-    for region, names in prompts.PRIVATE.items():
-        bench.run(f"private names, {region}", templated(names, prompts.PLAIN))
-        bench.run(f"private names, {region}, lower case", [p.lower() for p in templated(names, prompts.PLAIN)])
-    bench.run("private names, second set", prompts.SECOND_PRIVATE)
-    bench.run("private names, second set, lower case", [text.lower() for text in prompts.SECOND_PRIVATE])
-    bench.run("offices, lookalikes, voices", prompts.CIRCUMLOCUTIONS)
-    harmful = [template.format(name) for name in prompts.LONG_DEAD for template in prompts.HARMFUL_WITH_NAME]
-    bench.run("likeness with sexual content or minors", harmful)
-    bench.run("hard benign", prompts.HARD_BENIGN, is_benign=True)
-    bench.run("hard benign, second set", prompts.SECOND_BENIGN, is_benign=True)
-    if everyday := shared_prompts():
-        lines = [line for line in everyday.read_text(encoding="utf-8").splitlines() if line.strip()]
-        bench.run("everyday prompts (VBench)", lines, is_benign=True)
+def _transformed(names: list[str], templates: list[str], transform: Transform) -> list[Line]:
+    return [
+        (name, templates[at % len(templates)].replace("{}", transform(name))) for at, name in enumerate(names)
+    ]
 
 
-def summary(bench: Bench, load_s: float) -> dict[str, object]:
+def run_wordings(bench: Bench) -> None:
+    """Persons meant without a plain name, other languages, likeness with harm, harm alone."""
+    for section, lines in prompts.sections_of("circumlocutions.txt").items():
+        bench.run("circumlocution and nicknames", section, _themselves(lines))
+    first = prompts.lines_of("first_offices.txt")
+    bench.run("circumlocution and nicknames", "first bench", _themselves(first), half="development")
+    bench.run("lookalikes and voices", "written list", _themselves(prompts.lines_of("lookalike_voice.txt")))
+    for language, lines in prompts.sections_of("languages.txt").items():
+        bench.run("languages and scripts", language, _themselves(lines))
+    bench.run("likeness x sexual or minors", "templates x names", prompts.harmful_likeness())
+    for flag, lines in prompts.sections_of("harm.txt").items():
+        bench.run("harm classes", flag, _themselves(lines))
+
+
+def run_benign(bench: Bench) -> None:
+    """Prompts that should pass."""
+    bench.run("benign", "made from slots", _themselves(prompts.made_benign()), is_benign=True)
+    everyday = prompts.lines_of("everyday_languages.txt")
+    bench.run("benign", "other languages", _themselves(everyday), is_benign=True)
+    if shared := prompts.shared_prompts():
+        bench.run("benign", "VBench", _themselves(shared), is_benign=True, half="development")
+    bench.run("hard benign", "written list", _themselves(prompts.lines_of("hard_benign.txt")), is_benign=True)
+    first = prompts.lines_of("first_hard_benign.txt")
+    bench.run("hard benign", "first bench", _themselves(first), is_benign=True, half="development")
+
+
+def summary(bench: Bench, policy: PolicyFilter) -> dict[str, object]:
     """All figures as JSON."""
-    disguised = [tally for tally in bench.tallies if tally.name.startswith("disguise")]
-    times = sorted(bench.times_ms)
     return {
-        "schema": "reelproof.bench.policy/1",
-        "ruleset": PolicyFilter.default().ruleset,
-        "load_s": round(load_s, 3),
-        "decisions": len(times),
-        "median_ms": round(statistics.median(times), 2),
-        "p99_ms": round(times[int(len(times) * 0.99)], 2),
-        "disguises_mean": round(statistics.mean(tally.stopped for tally in disguised), 4),
-        "disguises_worst": round(min(tally.stopped for tally in disguised), 4),
-        "sets": [tally.to_json() for tally in bench.tallies],
+        "schema": "reelproof.bench.policy/2",
+        "ruleset": policy.ruleset,
+        "decisions": len(bench.times_ms),
+        "median_ms": round(percentile(bench.times_ms, 0.5), 2),
+        "p99_ms": round(percentile(bench.times_ms, 0.99), 2),
+        "fresh_process": fresh_process_cost(),
+        "sets": [each.to_json() for each in bench.sets],
     }
 
 
-def as_markdown(figures: dict[str, object], tallies: list[Tally]) -> str:
-    """The figures as a table a person reads, with what was missed."""
+def as_markdown(figures: dict[str, object], sets: list[PromptSet]) -> str:
+    """The figures as tables a person reads, with what the development half missed."""
     lines = [
         "# Policy filter, measured",
         "",
-        f"`python -m bench.policy`, rule set {str(figures['ruleset'])[:16]}…, {figures['decisions']} decisions; "
-        f"CPU time: load {figures['load_s']} s, median {figures['median_ms']} ms, p99 {figures['p99_ms']} ms.",
-        f"Disguises: mean {figures['disguises_mean']}, worst {figures['disguises_worst']}.",
-        "The rules were written with these sets at hand: expect a few points less on sets never seen.",
+        f"`python -m bench.policy`, rule set {str(figures['ruleset'])[:16]}…, {figures['decisions']} decisions of all "
+        f"sets: median {figures['median_ms']} ms, p99 {figures['p99_ms']} ms of processor time.",
+        f"Fresh process on one core, plain prompts: {figures['fresh_process']}.",
+        "Cells: share refused or held for review (95 % Clopper-Pearson interval), number of prompts.",
         "",
-        "| set | prompts | refused | review | allowed | stopped |",
-        "|---|---:|---:|---:|---:|---:|",
+        *groups_table(sets),
+        "",
+        *sets_table(sets),
+        "",
+        "## Missed in the development half, or blocked though benign",
+        "",
+        *misses(sets),
     ]
-    lines += [
-        f"| {t.name}{' (benign)' if t.is_benign else ''} | {t.count} | {t.refused} | {t.reviewed} | {t.allowed} | "
-        f"{t.stopped:.3f} |"
-        for t in tallies
-    ]
-    lines += ["", "## Missed, or blocked though benign", ""]
-    for tally in tallies:
-        lines += [f"- {tally.name}: `{each}`" for each in tally.missed[:_MISSES_SHOWN]]
     return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark; prints the table (or one JSON object) and writes out/bench/policy.md."""
+    """Run the benchmark; prints the tables (or one JSON object) and writes out/bench/policy.md and .json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="", metavar="GROUP")
     given = parser.parse_args(arguments)
-    start = time.process_time()
     policy = PolicyFilter.default()
-    load_s = time.process_time() - start
-    bench = Bench(policy)
-    run_all(bench, is_quick=given.quick)
-    figures = summary(bench, load_s)
-    table = as_markdown(figures, bench.tallies)
+    bench = Bench(policy, step=_QUICK_STEP if given.quick else 1, only=given.only)
+    templates = prompts.lines_of("plain_templates.txt")
+    run_names(bench, templates)
+    run_disguises(bench, templates)
+    run_wordings(bench)
+    run_benign(bench)
+    figures = summary(bench, policy)
+    table = as_markdown(figures, bench.sets)
+    as_json = json.dumps(figures, ensure_ascii=False)
     _REPORT.parent.mkdir(parents=True, exist_ok=True)
-    _REPORT.write_text(table, encoding="utf-8")
-    print(json.dumps(figures, ensure_ascii=False) if given.json else table)
+    _REPORT.with_suffix(".md").write_text(table, encoding="utf-8")
+    _REPORT.with_suffix(".json").write_text(as_json + "\n", encoding="utf-8")
+    print(as_json if given.json else table)
     return 0
 
 

@@ -42,13 +42,15 @@ class PolicyInput:
     `texts` maps a field's name (prompt, negative_prompt, shots, file_name …) to its text, in the order
     they were given. `reference_kinds` lists the media handed along ("image", "video", "audio"), `references`
     what was seen in them. `caller` names who asks (never a person's name), `purpose` what for; both matter
-    to a consent token only.
+    to a consent token only. `earlier_turns` are texts of earlier requests of the same session, oldest first: a
+    name split over turns is found; what stood in an earlier turn alone does not decide again.
     """
 
     texts: dict[str, str]
     reference_kinds: tuple[str, ...] = ()
     consent_token: str | None = None
     stage: str = "input"
+    earlier_turns: tuple[str, ...] = ()
     references: tuple[ReferenceFacts, ...] = ()
     caller: str = "local"
     purpose: str = "personal"
