@@ -1,13 +1,13 @@
 """The gate: decides, writes the decision into the log, and only then lets anybody see it. Fails closed.
 
     1. read the request         not readable -> refusal 901 on record, then UsageError to the caller
-    2. filter                   any fault    -> refusal 900 on record
+    2. filter, then consent     any fault    -> refusal 900 on record
     3. vault and log, durable   any fault    -> RequestRefused with code 910; there is no decision to act on
 What the caller still owes: to stop on `refuse` and to hold on `review`.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,8 @@ from core.canonical import canonical_json
 from core.clock import Clock, rfc3339
 from core.errors import ReelproofError, RequestRefused, UsageError
 from policy.codes import Code, meaning
+from policy.consent import ConsentRefused
+from policy.consent_desk import ConsentDesk, ConsentUse
 from policy.decision import Decision, Outcome, PolicyInput
 from policy.log import DecisionLog
 from policy.vault import EntryKey, Vault
@@ -37,12 +39,16 @@ class DecidesRequests(Protocol):
 
 @dataclass(frozen=True)
 class LoggedDecision:
-    """A decision that stands in the log. `entry_id` names the erasable texts in the vault."""
+    """A decision that stands in the log. `entry_id` names the erasable texts in the vault.
+
+    `consent` is the consent that the decision rests on, if it rests on one.
+    """
 
     decision: Decision
     log_index: int
     request_id: str
     entry_id: str
+    consent: ConsentUse | None = None
 
     def to_json(self) -> dict[str, Any]:
         """`reelproof.decision/1` with `log_index`, `request_id`, `entry_id` and hints."""
@@ -52,14 +58,23 @@ class LoggedDecision:
             "request_id": self.request_id,
             "entry_id": self.entry_id,
             "hints": hints,
+            "consent": self.consent.to_json() if self.consent else None,
         }
 
 
 class PolicyGate:
-    """Joins filter, log and vault. Thread-safe."""
+    """Joins filter, consent desk, log and vault. Thread-safe. Without a desk no token is accepted."""
 
-    def __init__(self, filter: DecidesRequests, log: DecisionLog, vault_folder: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        filter: DecidesRequests,
+        log: DecisionLog,
+        vault_folder: Path,
+        clock: Clock,
+        desk: ConsentDesk | None = None,
+    ) -> None:
         self._filter = filter
+        self._desk = desk
         self._log = log
         self._vault = Vault(vault_folder)
         self._clock = clock
@@ -88,16 +103,34 @@ class PolicyGate:
         """
         identity = request_id or f"req_{secrets.token_hex(12)}"
         unreadable: UsageError | None = None
+        consent: ConsentUse | None = None
         try:
-            decision = self._filter.decide(request)
+            decision, consent = self._decided(request, identity)
         except UsageError as error:
             unreadable, decision = error, self._refusal(Code.INPUT_NOT_READABLE)
         except Exception:  # whatever broke in a filter, the answer is no
             decision = self._refusal(Code.FILTER_FAILED)
-        logged = self._logged(request, decision, identity, generator)
+        logged = self._logged(request, decision, identity, generator, consent)
         if unreadable is not None:
             raise unreadable
         return logged
+
+    def require_consent(self, token_id: str, request_id: str) -> None:
+        """Check at release that the consent a decision rested on still holds.
+
+        Raises:
+            RequestRefused: it was revoked, has expired or is unknown; that is on record.
+        """
+        try:
+            if self._desk is None:
+                raise ConsentRefused(Code.CONSENT_NOT_OURS)
+            self._desk.require(token_id, request_id)
+        except ConsentRefused as refused:
+            code = int(refused.reason)
+            index = self.record("consent", request_id, token_id=token_id, outcome="refuse", codes=[code])
+            raise RequestRefused(
+                str(refused), hint=refused.hint, reason_codes=(code,), log_index=index
+            ) from refused
 
     def record(self, stage: str, request_id: str, **facts: Any) -> int:
         """Log what became of a request (sign-intent, release, failure); gives the index, durable on return.
@@ -115,11 +148,24 @@ class PolicyGate:
         }
         return self._append(entry)
 
+    def _decided(self, request: PolicyInput, request_id: str) -> tuple[Decision, ConsentUse | None]:
+        if self._desk is None or not request.consent_token:
+            return self._filter.decide(request), None
+        decision = self._filter.decide(replace(request, consent_token=None))
+        return self._desk.weigh(request, decision, self._filter.decide, request_id)
+
     def _refusal(self, code: Code) -> Decision:
         says = meaning(code)
         return Decision(Outcome.REFUSE, (int(code),), (says.category,), (says.reason,), self._filter.ruleset)
 
-    def _logged(self, request: PolicyInput, decision: Decision, request_id: str, generator: str) -> LoggedDecision:
+    def _logged(
+        self,
+        request: PolicyInput,
+        decision: Decision,
+        request_id: str,
+        generator: str,
+        consent: ConsentUse | None,
+    ) -> LoggedDecision:
         entry_id, key = secrets.token_hex(16), EntryKey.fresh()
         texts = {name: _utf8(text) for name, text in request.texts.items()}
         entry = {
@@ -138,9 +184,21 @@ class PolicyGate:
             "views": list(decision.views),
             "commitments": {name: key.commitment(name, text) for name, text in texts.items()},
             "references": list(request.reference_kinds),
+            "reference_facts": [
+                {
+                    "kind": one.kind,
+                    "faces": one.faces,
+                    "is_readable": one.is_readable,
+                    "is_camera_origin": one.is_camera_origin,
+                    # A plain digest of a picture could be looked up; this one tells nothing without the key.
+                    "commitment": key.commitment(f"reference_{place}", one.sha256.encode()),
+                }
+                for place, one in enumerate(request.references)
+            ],
             "consent": key.commitment("consent_token", _utf8(request.consent_token))
             if request.consent_token
             else None,
+            "consent_use": consent.to_json() if consent else None,
             "generator": generator,
         }
         try:
@@ -148,7 +206,7 @@ class PolicyGate:
             self._vault.keep(entry_id, key, canonical_json(kept))
         except OSError as error:
             raise _unlogged() from error
-        return LoggedDecision(decision, self._append(entry), request_id, entry_id)
+        return LoggedDecision(decision, self._append(entry), request_id, entry_id, consent)
 
     def _append(self, entry: dict[str, Any]) -> int:
         try:

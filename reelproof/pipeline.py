@@ -35,13 +35,15 @@ from provenance.repository import ManifestRepository
 from provenance.signing import sign_clip
 from reelproof.facts import manifest_facts, release_report
 from reelproof.marking import Marker
-from reelproof.releases import Approval, MarkedClip, ReleaseReport, SealFacts, Watch, unwatched
+from reelproof.releases import Approval, Asker, MarkedClip, ReleaseReport, SealFacts, Watch, unwatched
 from reelproof.settings import Settings
 from reelproof.timing import Stopwatch
 from watermark.noise import NoiseWatermark
 from watermark.payload import PAYLOAD_BITS, Payload
 from watermark.pixel import PixelWatermark
 from watermark.pixel.layout import tell_apart
+
+NOBODY_SPECIAL = Asker()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,13 @@ class Pipeline:
     open_untrusted: Callable[[Path], Clip]
 
     def generate(
-        self, request: GenerationRequest, out: Path, *, request_id: str | None = None, watch: Watch = unwatched
+        self,
+        request: GenerationRequest,
+        out: Path,
+        *,
+        request_id: str | None = None,
+        asker: Asker = NOBODY_SPECIAL,
+        watch: Watch = unwatched,
     ) -> ReleaseReport:
         """A signed, marked, registered clip at `out`.
 
@@ -68,7 +76,7 @@ class Pipeline:
             RequestRefused: policy said no, or wants a person to look first. Nothing was generated.
             UsageError: the backend can't do what was asked.
         """
-        approval = self.approve(request, request_id=request_id, watch=watch)
+        approval = self.approve(request, request_id=request_id, asker=asker, watch=watch)
         with staging_folder(out) as folder:
             marked = self.render(approval, request, folder, watch)
             return self.release(approval, marked, out, watch)
@@ -97,12 +105,22 @@ class Pipeline:
             return self.release(approval, marked, out, watch)
 
     def approve(
-        self, request: GenerationRequest, *, request_id: str | None = None, watch: Watch = unwatched
+        self,
+        request: GenerationRequest,
+        *,
+        request_id: str | None = None,
+        asker: Asker = NOBODY_SPECIAL,
+        watch: Watch = unwatched,
     ) -> Approval:
         """Policy's yes, durable in the log before this returns. Raises RequestRefused for a no or a not yet."""
         watch("policy", 0.0)
         texts = {"prompt": request.prompt, "negative_prompt": request.negative_prompt, "camera": request.camera}
-        asked = PolicyInput({field: text for field, text in texts.items() if text})
+        asked = PolicyInput(
+            {field: text for field, text in texts.items() if text},
+            consent_token=asker.consent_token,
+            caller=asker.caller,
+            purpose=asker.purpose,
+        )
         approval = self._decide(asked, request_id, generator=request.backend)
         watch("policy", 1.0)
         return approval
@@ -131,8 +149,14 @@ class Pipeline:
         return self._marker.mark(generated.clip, payload, self._key(payload), folder, facts, stopwatch, watch)
 
     def release(self, approval: Approval, marked: MarkedClip, out: Path, watch: Watch = unwatched) -> ReleaseReport:
-        """Sign last, read back, commit, log, publish. Repeating it after a crash releases the clip once."""
+        """Sign last, read back, commit, log, publish. Repeating it after a crash releases the clip once.
+
+        Raises:
+            RequestRefused: the consent it rests on was revoked or has expired meanwhile.
+        """
         self._require_approved(approval)
+        if approval.consent_id is not None:
+            self.gate.require_consent(approval.consent_id, approval.request_id)
         stopwatch = Stopwatch(marked.facts["timings_s"])
         with stopwatch.step("sign"):
             watch("sign", 0.0)
@@ -159,7 +183,8 @@ class Pipeline:
         logged = self.gate.decide(asked, request_id=request_id, generator=generator)
         if logged.decision.outcome is not Outcome.ALLOW:
             raise _refusal(logged)
-        return Approval(logged.request_id, logged.decision, logged.log_index)
+        consent_id = logged.consent.token_id if logged.consent else None
+        return Approval(logged.request_id, logged.decision, logged.log_index, consent_id)
 
     def _require_approved(self, approval: Approval) -> None:
         """The log, not the object, says whether a request was approved."""

@@ -21,11 +21,24 @@ def unwatched(step: str, fraction: float, /) -> None:
 
 @dataclass(frozen=True)
 class Approval:
-    """Policy's yes, durably logged. Only `Pipeline.approve` makes one, and `release` checks it against the log."""
+    """Policy's yes, durably logged. Only `Pipeline.approve` makes one, and `release` checks it against the log.
+
+    `consent_id` names the consent it rests on, which is checked again at release.
+    """
 
     request_id: str
     decision: Decision
     log_index: int
+    consent_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, what for, and by whose consent. `caller` is never a person's name."""
+
+    caller: str = "local"
+    purpose: str = "personal"
+    consent_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     api_keys: tuple[str, ...] = Field(
         (), description="SHA-256 hex digests of the keys that may call the API; none: open on loopback only."
     )
+    desk_keys: tuple[str, ...] = Field(
+        (),
+        description="SHA-256 hex digests of the keys of those who grant consents, review requests, read prompts.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,9 @@ from core.progress import Progress, silent
 from detector.sandbox import SandboxedVideo, SandboxLimits
 from detector.service import Detector
 from generator.port import GeneratorBackend, LatentInverter, Latents
+from policy.consent import ConsentKeys
+from policy.consent_desk import ConsentDesk
+from policy.consent_store import ConsentStore
 from policy.filter import PolicyFilter
 from policy.gate import PolicyGate
 from policy.log import DecisionLog
@@ -44,6 +47,7 @@ class Services:
     backends: Backends
     pipeline: Pipeline
     detector: Detector
+    consents: ConsentDesk
     made_keys: bool = False
 
 
@@ -58,7 +62,8 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     made_keys = not keys_folder(settings).exists()
     keys = create_keys(settings, clock) if made_keys else open_keys(settings)
     log = DecisionLog(settings.home / "log", keys.log_key, settings.log_origin)
-    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock)
+    consents = consent_desk(settings, keys, clock)
+    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock, consents)
     repository = SqlManifestRepository(settings.repository_url, FolderBlobStore(settings.home / "blobs"))
     trust = TrustStore.default(own_root_pem=keys.root_pem)
     backends = backends or backends_of(settings)
@@ -77,7 +82,15 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         clock,
         DecisionProofChecker(log),
     )
-    return Services(settings, clock, keys, gate, log, trust, repository, backends, pipeline, detector, made_keys)
+    return Services(
+        settings, clock, keys, gate, log, trust, repository, backends, pipeline, detector, consents, made_keys
+    )
+
+
+def consent_desk(settings: Settings, keys: KeyStore, clock: Clock) -> ConsentDesk:
+    """Where this home's consents are granted and checked. A new log key makes older tokens void."""
+    store = ConsentStore(settings.home / "consents.db")
+    return ConsentDesk(ConsentKeys.derived_from(keys.log_key), store, clock)
 
 
 def backends_of(settings: Settings) -> Backends:

@@ -17,7 +17,7 @@ from detector.report import render_fragment, render_html
 from generator.port import GenerationRequest
 from policy.decision import Decision, Outcome
 from reelproof.job_values import JobKind, JobRun, JobStep
-from reelproof.releases import Approval, MarkedClip, SealFacts
+from reelproof.releases import Approval, Asker, MarkedClip, SealFacts
 from reelproof.thumbnails import thumbnails_of
 
 if TYPE_CHECKING:
@@ -117,12 +117,14 @@ def approval_from_json(value: Mapping[str, Any]) -> Approval:
         name: tuple(item) if isinstance(item, list) else item for name, item in value["decision"].items()
     }
     fields["outcome"] = Outcome(fields["outcome"])
-    return Approval(value["request_id"], Decision(**fields), value["log_index"])
+    return Approval(value["request_id"], Decision(**fields), value["log_index"], value.get("consent_id"))
 
 
 def _approve(services: "Services", run: JobRun) -> dict[str, Any]:
     request = request_from_json(run.request["generation"])
-    return approval_to_json(services.pipeline.approve(request, request_id=run.job_id, watch=run.watch))
+    asker = Asker(**run.request.get("asker", {}))
+    approval = services.pipeline.approve(request, request_id=run.job_id, asker=asker, watch=run.watch)
+    return approval_to_json(approval)
 
 
 def _render(services: "Services", run: JobRun) -> dict[str, Any]:

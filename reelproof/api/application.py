@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from reelproof import __version__
-from reelproof.api import audit, errors, operations, pages, policy_checks, sealing, verification, videos
+from reelproof.api import audit, consents, errors, operations, pages, policy_checks, sealing, verification, videos
 from reelproof.api.front_door import FrontDoor, ServiceLimits
 from reelproof.api.guards import BodyLimit, Doorkeeper, SecurityHeaders, keys_required, same_origin, sane_host
 from reelproof.api.meters import CountRequests, Meters
@@ -54,11 +54,11 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.front_door = FrontDoor(services, jobs, limits, meters)
-    for part in (verification, videos, sealing, audit, policy_checks, operations, pages):
+    for part in (verification, videos, sealing, audit, policy_checks, consents, operations, pages):
         app.include_router(part.router)
     pages.mount_static(app)
     errors.install(app)
-    checks = (sane_host(is_open_to_network), same_origin, keys_required(settings.api_keys))
+    checks = (sane_host(is_open_to_network), same_origin, keys_required(settings.api_keys, settings.desk_keys))
     # The last one added stands outermost.
     app.add_middleware(BodyLimit, limits=limits)
     app.add_middleware(Doorkeeper, checks=checks)

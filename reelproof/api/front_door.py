@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from core.errors import ReelproofError
 from reelproof.api.meters import Meters
@@ -51,6 +52,12 @@ class FrontDoor:
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to stop: whoever waits for a job answers with what is known."""
 
+    def caller(self, request: Request) -> str:
+        """Who asks: the first 16 hex digits of their key's SHA-256, or `local` without one of our keys."""
+        settings, digest = self.services.settings, key_digest(request.headers)
+        known = {one.lower() for one in (*settings.api_keys, *settings.desk_keys)}
+        return digest[:16] if digest in known else "local"
+
     async def job(self, kind: str, job_id: str) -> Job:
         """A job of a kind. Raises NotFound for anything else."""
         job = await run_in_threadpool(self.jobs.status, job_id)
@@ -73,6 +80,12 @@ class FrontDoor:
             pause = min(pause * 1.3, 0.25)
             job = self.jobs.glance(job.job_id) or job
         return job
+
+
+def key_digest(headers: Headers) -> str:
+    """The SHA-256, in hex, of the key that came with a request, or of nothing."""
+    given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").strip()
+    return hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def front_door(request: Request) -> FrontDoor:

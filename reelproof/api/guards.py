@@ -4,7 +4,6 @@ Starlette reads a whole multipart body before a route or its authentication runs
 """
 
 import asyncio
-import hashlib
 import hmac
 import ipaddress
 import re
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import ReelproofError, UsageError
 from reelproof.api.errors import failure_response, status_of
-from reelproof.api.front_door import ServiceLimits
+from reelproof.api.front_door import ServiceLimits, key_digest
 from reelproof.job_values import JobFailure
 
 UPLOAD_ROUTES = ("/v1/verify", "/v1/seal", "/v1/videos", "/v1/content_provenance_checks", "/verdicts")
@@ -24,9 +23,12 @@ _OVERHEAD_BYTES = 64 * 1024
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _OPEN_PATHS = re.compile(
-    r"/|/studio|/audit|/review|/docs|/openapi\.json|/healthz|/readyz|/static/.*|/verdicts/[^/]+(?:/card)?"
+    r"/|/studio|/audit|/review|/consent|/docs|/openapi\.json|/healthz|/readyz|/static/.*|/verdicts/[^/]+(?:/card)?"
     r"|/v1/verify/[^/]+/report|/v1/audit/.*"
 )
+DESK_PATHS = re.compile(r"/v1/consents(?:/.*)?|/v1/reviews(?:/.*)?|/v1/audit/entries/[^/]+/text")
+"""What only the desk may do: grant and revoke consents, decide reviews, read or erase a prompt."""
+
 """Readable without a key: pages hold nothing, verdicts are found only by whoever knows their random ID, and the
 log is there to be checked by anybody."""
 CONTENT_POLICY = (
@@ -115,25 +117,35 @@ def same_origin(scope: Scope, headers: Headers) -> None:
         )
 
 
-def keys_required(digests: tuple[str, ...]) -> Callable[[Scope, Headers], None]:
-    """Asks for one of the API keys whose SHA-256 digests are given; none: open."""
-    known = tuple(digest.lower().encode() for digest in digests)
+def keys_required(digests: tuple[str, ...], desk_digests: tuple[str, ...] = ()) -> Callable[[Scope, Headers], None]:
+    """Asks for one of the keys whose SHA-256 digests are given; none: open.
+
+    What belongs to the desk (consents, reviews, prompts kept in the vault) asks for a desk key, and without one
+    set it is open only where the API is open too. A desk key opens the API as well.
+    """
+    known, desk = _lowered((*digests, *desk_digests)) if digests else (), _lowered(desk_digests)
 
     def check(scope: Scope, headers: Headers) -> None:
+        if DESK_PATHS.fullmatch(scope["path"]):
+            if desk or known:
+                _require(key_digest(headers), desk, "a key of the review desk is needed")
+            return
         if not known or (scope["method"] in _SAFE_METHODS and _OPEN_PATHS.fullmatch(scope["path"])):
             return
-        given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").strip()
-        digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest().encode()
-        # Every digest is compared, so that the time tells nothing about which came near.
-        matches = [hmac.compare_digest(digest, one) for one in known]
-        if not any(matches):
-            raise Unauthorised(
-                "an API key is needed",
-                code="unauthorised",
-                hint="Send it as `Authorization: Bearer …` or `X-API-Key`.",
-            )
+        _require(key_digest(headers), known, "an API key is needed")
 
     return check
+
+
+def _lowered(digests: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(digest.lower().encode() for digest in digests)
+
+
+def _require(digest: str, known: tuple[bytes, ...], wanted: str) -> None:
+    # Every digest is compared, so that the time tells nothing about which came near.
+    matches = [hmac.compare_digest(digest.encode(), one) for one in known]
+    if not any(matches):
+        raise Unauthorised(wanted, code="unauthorised", hint="Send it as `Authorization: Bearer …` or `X-API-Key`.")
 
 
 class BodyLimit:

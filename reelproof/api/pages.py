@@ -17,6 +17,8 @@ from starlette.types import Scope
 from core.clock import rfc3339
 from core.errors import ReelproofError
 from detector.report import style
+from policy.consent import PURPOSES
+from policy.consent_desk import MAX_DAYS, MAX_USES
 from reelproof import __version__
 from reelproof.api.audit import list_entries
 from reelproof.api.bodies import Form
@@ -152,6 +154,12 @@ async def audit_page(door: Door) -> Response:
     shown = await run_in_threadpool(list_entries, door, 0, _LATEST, newest_first=True)
     checkpoint = await run_in_threadpool(log.checkpoint)
     return _page("audit.html", "audit", log=shown, key=log.verifier_key, checkpoint=checkpoint)
+
+
+@router.get("/consent")
+async def consent_page() -> Response:
+    """Grant a consent, take one back. The page holds nothing: what it shows it asks for with the desk's key."""
+    return _page("consent.html", "consent", purposes=PURPOSES, max_days=MAX_DAYS, max_uses=MAX_USES)
 
 
 @router.get("/review")

@@ -10,6 +10,7 @@ from core.errors import UsageError
 from generator.port import GenerationRequest
 from reelproof.api.errors import sentences
 from reelproof.job_values import Job, JobState
+from reelproof.releases import Asker
 from reelproof.work import request_from_json
 
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
@@ -66,6 +67,16 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
+def take_asker(fields: dict[str, Any], caller: str) -> Asker:
+    """Who asks, what for and by whose consent; takes `consent_token` and `purpose` out of the fields."""
+    token, purpose = fields.pop("consent_token", None), fields.pop("purpose", None)
+    return Asker(
+        caller,
+        "personal" if purpose is None else _text("purpose", purpose),
+        None if token is None else _text("consent_token", token),
+    )
+
+
 def read_generation(fields: Mapping[str, Any], backends: Mapping[str, Any], default: str) -> GenerationRequest:
     """What a body asks for.
 
@@ -80,7 +91,7 @@ def read_generation(fields: Mapping[str, Any], backends: Mapping[str, Any], defa
         raise UsageError(
             f"unknown parameter {sorted(unknown)[0][:60]!r}",
             code="unknown_parameter",
-            hint=f"Known: model, size, {', '.join(_READERS)}.",
+            hint=f"Known: model, size, consent_token, purpose, {', '.join(_READERS)}.",
         )
     values = {name: read(name, given[name]) for name, read in _READERS.items() if name in given}
     if not values.get("prompt", "").strip():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,8 +19,9 @@ from reelproof.api.bodies import receive_fields
 from reelproof.api.errors import NotSupported, failure_response
 from reelproof.api.front_door import Door, FrontDoor, new_job_id
 from reelproof.api.streams import job_events
-from reelproof.api.video_requests import read_generation, video_object
+from reelproof.api.video_requests import read_generation, take_asker, video_object
 from reelproof.job_values import Job, JobFailure, JobState
+from reelproof.releases import Asker
 from reelproof.work import VIDEO, clip_path, request_from_json, request_to_json
 
 router = APIRouter(tags=["videos"])
@@ -43,8 +44,9 @@ async def create_video(request: Request, door: Door) -> Response:
     """Ask for a clip. Policy decides before the queue: a refusal is 400 `moderation_blocked`."""
     fields = await receive_fields(request)
     services = door.services
+    asker = take_asker(fields, door.caller(request))
     asked = read_generation(fields, services.backends, services.settings.backend)
-    return await _submit(request, door, asked, {})
+    return await _submit(request, door, asked, asker)
 
 
 @router.get("/v1/videos")
@@ -98,13 +100,14 @@ async def remix_video(video_id: str, request: Request, door: Door) -> Response:
     """The same settings with a new prompt. The earlier frames are not looked at; `reelproof.note` says so."""
     earlier = await door.job(VIDEO, video_id)
     fields = await receive_fields(request)
+    asker = take_asker(fields, door.caller(request))
     if set(fields) - {"prompt"}:
         raise UsageError("a remix takes a prompt alone", code="unknown_parameter", hint="Send only `prompt`.")
     before = request_from_json(earlier.request["generation"])
     prompt = read_generation(fields, door.services.backends, before.backend).prompt
     used = earlier.results.get("render", {}).get("facts", {}).get("settings", {})
     again = replace(before, prompt=prompt, seed=used.get("seed", before.seed))
-    return await _submit(request, door, again, {"remixed_from": video_id, "note": _REMIX_NOTE})
+    return await _submit(request, door, again, asker, remixed_from=video_id, note=_REMIX_NOTE)
 
 
 @router.get("/v1/videos/{video_id}/content")
@@ -132,11 +135,13 @@ async def video_events(video_id: str, request: Request, door: Door) -> Response:
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
-async def _submit(request: Request, door: FrontDoor, asked: GenerationRequest, more: dict[str, Any]) -> Response:
+async def _submit(
+    request: Request, door: FrontDoor, asked: GenerationRequest, asker: Asker, **more: Any
+) -> Response:
     """Check that the backend can do it, queue it, and wait for policy's answer."""
     await run_in_threadpool(lambda: door.services.backends[asked.backend].latent_spec(asked))
     job_id = new_job_id(VIDEO, request)
-    body = {"generation": request_to_json(asked), **more}
+    body = {"generation": request_to_json(asked), "asker": asdict(asker), **more}
     # Through JSON once, so that a repeated request compares equal to the stored one.
     job = await run_in_threadpool(door.jobs.submit, VIDEO, job_id, json.loads(json.dumps(body)))
     job = await door.settled(job, door.limits.approval_wait_s, after_step="approve")

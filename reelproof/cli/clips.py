@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import RequirementNotMet, UsageError
+from reelproof.cli.consent import token_of
 from reelproof.cli.output import chance, err, note, out, show_json, watching
-from reelproof.releases import ReleaseReport, SealFacts
+from reelproof.releases import Asker, ReleaseReport, SealFacts
 from reelproof.settings import load_settings
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".3gp"})
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Consent = Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")]
+Purpose = Annotated[str, typer.Option(help="What the clip is for; a consent token must cover it.")]
 Out = Annotated[Path, typer.Option("--output", "-o", help="Where the finished clip goes (.mp4).")]
 
 
@@ -88,6 +91,8 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     negative: Annotated[str, typer.Option(help="What the clip must not show.")] = "",
     camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
+    consent: Consent = None,
+    purpose: Purpose = "personal",
     as_json: Json = False,
 ) -> None:
     """Make a signed, watermarked clip from a prompt, if the policy allows it."""
@@ -110,7 +115,8 @@ def generate(
         backend=backend or services.settings.backend,
     )
     with watching(quiet=as_json) as watch:
-        report = services.pipeline.generate(request, output, watch=watch)
+        asker = Asker("local", purpose, token_of(consent))
+        report = services.pipeline.generate(request, output, asker=asker, watch=watch)
     _show_release(report, as_json)
 
 

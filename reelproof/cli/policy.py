@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import UnreadableInput, UsageError
+from reelproof.cli.consent import token_of
 from reelproof.cli.output import out, show_json
 from reelproof.settings import load_settings
 
@@ -23,6 +24,8 @@ def check(
     file: Annotated[
         Path | None, typer.Option(help="One prompt a line; one JSON line out for each, in order.")
     ] = None,
+    consent: Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")] = None,
+    purpose: Annotated[str, typer.Option(help="What it is for; a consent token must cover it.")] = "personal",
     as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
 ) -> None:
     """Decide on a prompt, or on a file of prompts. Every decision is logged. Exit 3 when one prompt is refused."""
@@ -30,6 +33,7 @@ def check(
         raise UsageError(
             "give a prompt or --file, one of them", code="prompt", hint='reelproof policy check "a red ball"'
         )
+    from policy.codes import meaning
     from policy.decision import PolicyInput
     from reelproof.wiring import build
 
@@ -38,14 +42,17 @@ def check(
         for line in _prompts(file):
             show_json(decision_json(gate.decide(PolicyInput({"prompt": line}))), pretty=False)
         return
-    logged = gate.decide(PolicyInput({"prompt": prompt or ""}))
+    logged = gate.decide(PolicyInput({"prompt": prompt or ""}, consent_token=token_of(consent), purpose=purpose))
     answer = decision_json(logged)
     if as_json:
         show_json(answer)
     else:
         out.print(f"{answer['outcome']}  (log entry {answer['log_index']})")
-        for code, reason in zip(answer["codes"], answer["reasons"], strict=False):
-            out.print(f"  {code}  {reason}", markup=False)
+        for code in answer["codes"]:
+            says = meaning(code)
+            out.print(f"  {code}  {says.reason}", markup=False)
+            if answer["outcome"] != "allow":
+                out.print(f"       hint: {says.hint}", markup=False)
     if answer["outcome"] == "refuse":
         raise typer.Exit(3)
 

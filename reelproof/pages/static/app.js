@@ -333,6 +333,11 @@ document.addEventListener("click", async (event) => {
   copying.textContent = "Copied";
 });
 
+// The pages of the desk and of the log have a script of their own, of the same version as this one.
+if (document.querySelector("[data-desk]")) {
+  const desk = await import(`/static/desk.js${new URL(import.meta.url).search}`);
+  desk.start({ find, show, call, fact, tellFailure, capitalised });
+}
 if (find("drop")) startCheckPage();
 if (document.body.dataset.page === "studio") startStudio();
 const following = find("working")?.dataset.follow;
