@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -44,6 +45,7 @@ _JOBS_VERSION = "reelproof-jobs-1"
 """Names the meaning of stored steps: another version of the program with the same name may resume them."""
 _JOB_ID = re.compile(r"[a-z]+_[0-9a-f]{32}")
 _REMEMBERED = 512
+_ENDING_S, _ENDING_STEP_S = 10.0, 0.02
 _log = logging.getLogger(__name__)
 """The standard library's: its tracebacks show no local variables, and those may hold prompts."""
 _POISON = JobFailure(
@@ -271,6 +273,7 @@ class DurableJobs:
         job = self.status(job_id)
         if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED):
             return job
+        _await_end(job_id)
         for marker in (self.folder(job_id) / "cancelled", *self.folder(job_id).glob("attempts-*")):
             marker.unlink(missing_ok=True)
         with self._lock:
@@ -450,6 +453,15 @@ def _locked(path: Path) -> int:
             hint="Stop it, or give this one a home of its own with REELPROOF_HOME.",
         ) from fault
     return descriptor
+
+
+def _await_end(job_id: str) -> None:
+    """A job's outcome is known a moment before its workflow has ended, and only an ended one can be rewound."""
+    for _ in range(round(_ENDING_S / _ENDING_STEP_S)):
+        row = DBOS.get_workflow_status(job_id)
+        if row is None or row.status not in ("PENDING", "ENQUEUED"):
+            return
+        time.sleep(_ENDING_STEP_S)
 
 
 def _count(attempts: Path) -> None:
