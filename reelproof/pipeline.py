@@ -35,6 +35,7 @@ from provenance.repository import ManifestRepository
 from provenance.signing import sign_clip
 from reelproof.facts import manifest_facts, release_report
 from reelproof.marking import Marker
+from reelproof.references import Reference, ReferenceLooker
 from reelproof.releases import Approval, Asker, MarkedClip, ReleaseReport, SealFacts, Watch, unwatched
 from reelproof.settings import Settings
 from reelproof.timing import Stopwatch
@@ -60,6 +61,7 @@ class Pipeline:
     pixel: PixelWatermark
     noise: NoiseWatermark
     open_untrusted: Callable[[Path], Clip]
+    looker: ReferenceLooker
 
     def generate(
         self,
@@ -110,6 +112,7 @@ class Pipeline:
         *,
         request_id: str | None = None,
         asker: Asker = NOBODY_SPECIAL,
+        references: tuple[Reference, ...] = (),
         watch: Watch = unwatched,
     ) -> Approval:
         """Policy's yes, durable in the log before this returns. Raises RequestRefused for a no or a not yet."""
@@ -120,6 +123,8 @@ class Pipeline:
             consent_token=asker.consent_token,
             caller=asker.caller,
             purpose=asker.purpose,
+            reference_kinds=tuple(one.kind for one in references),
+            references=tuple(self.looker.look(one) for one in references),
         )
         approval = self._decide(asked, request_id, generator=request.backend)
         watch("policy", 1.0)

@@ -19,6 +19,7 @@ from policy.consent_store import ConsentStore
 from policy.filter import PolicyFilter
 from policy.gate import PolicyGate
 from policy.log import DecisionLog
+from policy.references import FaceFinder
 from provenance.blobs import FolderBlobStore
 from provenance.keys import KeyStore
 from provenance.repository import ManifestRepository, SqlManifestRepository
@@ -26,6 +27,7 @@ from provenance.trust import TrustStore
 from reelproof.backends import Backends
 from reelproof.pipeline import Pipeline
 from reelproof.proofs import DecisionProofChecker
+from reelproof.references import ReferenceLooker
 from reelproof.settings import Settings
 from watermark.noise import NoiseWatermark
 from watermark.pixel import PixelWatermark
@@ -69,7 +71,8 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     backends = backends or backends_of(settings)
     pixel, noise = PixelWatermark(), NoiseWatermark()
     untrusted = partial(_open_untrusted, settings)
-    pipeline = Pipeline(settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted)
+    looker = ReferenceLooker(FaceFinder(), trust, untrusted)
+    pipeline = Pipeline(settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted, looker)
     detector = Detector(
         trust,
         repository,

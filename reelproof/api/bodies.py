@@ -23,11 +23,15 @@ _NAME_BYTES = 200
 
 @dataclass(frozen=True)
 class Form:
-    """What a body held: its fields by name, and the one file with the (cleaned) name its sender gave it."""
+    """What a body held: its fields by name, and the one file with the (cleaned) name its sender gave it.
+
+    `file_field` is the form field that the file came in.
+    """
 
     fields: dict[str, str]
     file: Path | None = None
     file_name: str = ""
+    file_field: str = ""
 
 
 def cleaned_name(name: str) -> str:
@@ -59,7 +63,7 @@ def _malformed(what: str) -> UsageError:
     )
 
 
-async def receive_upload(request: Request, folder: Path) -> Form:
+async def receive_upload(request: Request, folder: Path, file_fields: tuple[str, ...] = ("file", "video")) -> Form:
     """One uploaded file in `folder`, under its cleaned name, and the fields beside it.
 
     A multipart form with a `file` part, or the file itself as the body (its name then in `X-File-Name`,
@@ -71,7 +75,7 @@ async def receive_upload(request: Request, folder: Path) -> Form:
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     kind, boundary = _media_type(request)
     if kind == "multipart/form-data":
-        return await _receive_form(request, folder, boundary, file_fields=("file", "video"))
+        return await _receive_form(request, folder, boundary, file_fields=file_fields)
     if kind in ("application/json", "application/x-www-form-urlencoded"):
         raise _wrong_type(kind, "the clip as multipart/form-data in the field `file`, or as the body itself")
     name = cleaned_name(unquote(request.headers.get("x-file-name", "clip")))
@@ -97,7 +101,7 @@ async def _receive_form(
     request: Request, folder: Path, boundary: bytes | None, *, file_fields: Iterable[str]
 ) -> Form:
     fields: dict[str, str] = {}
-    files: list[tuple[Path, str]] = []
+    files: list[tuple[Path, str, str]] = []
 
     def on_field(field: Field) -> None:
         name = (field.field_name or b"").decode("utf-8", "replace")
@@ -110,10 +114,12 @@ async def _receive_form(
         written = Path(os.fsdecode(file.actual_file_name or b""))
         if files or part not in file_fields:
             raise UsageError(
-                "one file, in the field `file`, is read here", code="unexpected_file", hint="Send one."
+                f"one file, in the field {' or '.join(file_fields)}, is read here",
+                code="unexpected_file",
+                hint="Send one.",
             )
         name = cleaned_name((file.file_name or b"").decode("utf-8", "replace"))
-        files.append((written.rename(folder / name), name))
+        files.append((written.rename(folder / name), name, part))
 
     await _feed(request, _form_parser(boundary, folder, on_field, on_file))
     if not files:

@@ -18,7 +18,14 @@ from reelproof.api.errors import failure_response, status_of
 from reelproof.api.front_door import ServiceLimits, key_digest
 from reelproof.job_values import JobFailure
 
-UPLOAD_ROUTES = ("/v1/verify", "/v1/seal", "/v1/videos", "/v1/content_provenance_checks", "/verdicts")
+UPLOAD_ROUTES = (
+    "/v1/verify",
+    "/v1/seal",
+    "/v1/videos",
+    "/v1/content_provenance_checks",
+    "/v1/policy/check",
+    "/verdicts",
+)
 _OVERHEAD_BYTES = 64 * 1024
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

@@ -24,6 +24,8 @@ def check(
     file: Annotated[
         Path | None, typer.Option(help="One prompt a line; one JSON line out for each, in order.")
     ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to work from, looked at for faces.")] = None,
+    video: Annotated[Path | None, typer.Option(help="A video to work from, looked at for faces.")] = None,
     consent: Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")] = None,
     purpose: Annotated[str, typer.Option(help="What it is for; a consent token must cover it.")] = "personal",
     as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
@@ -35,14 +37,25 @@ def check(
         )
     from policy.codes import meaning
     from policy.decision import PolicyInput
+    from reelproof.references import Reference
     from reelproof.wiring import build
 
-    gate = build(load_settings()).gate
+    services = build(load_settings())
+    gate = services.gate
     if file is not None:
         for line in _prompts(file):
             show_json(decision_json(gate.decide(PolicyInput({"prompt": line}))), pretty=False)
         return
-    logged = gate.decide(PolicyInput({"prompt": prompt or ""}, consent_token=token_of(consent), purpose=purpose))
+    given = [(kind, path) for kind, path in (("image", image), ("video", video)) if path is not None]
+    facts = tuple(services.pipeline.looker.look(Reference(kind, path)) for kind, path in given)
+    asked = PolicyInput(
+        {"prompt": prompt or ""},
+        reference_kinds=tuple(kind for kind, _ in given),
+        references=facts,
+        consent_token=token_of(consent),
+        purpose=purpose,
+    )
+    logged = gate.decide(asked)
     answer = decision_json(logged)
     if as_json:
         show_json(answer)

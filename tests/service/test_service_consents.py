@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from starlette.datastructures import Headers
 
 from reelproof.api.guards import Unauthorised, keys_required
+from tests.policy.test_policy_references import drawn_face
 from tests.service.running import RunningServer
 
 NAME = "Marlene Oberhauser"
@@ -63,6 +65,19 @@ def test_listing_shows_no_name_and_no_token(desk: RunningServer) -> None:
     assert "ct_" in listed
     assert "Marlene" not in listed
     assert token not in listed
+
+
+def test_reference_with_a_face_is_refused_without_the_token(desk: RunningServer) -> None:
+    """A form may bring a picture; it is looked at and refused for the face, not for its words."""
+    done, picture = cv2.imencode(".png", drawn_face())
+    assert done
+    files = {"image": ("face.png", picture.tobytes(), "image/png")}
+    refused = desk.client.post("/v1/policy/check", data={"prompt": "a person waves"}, files=files).json()
+    assert (refused["outcome"], refused["codes"]) == ("refuse", [130])
+    token = {"prompt": "a person waves", "consent_token": granted(desk)["token"]}
+    assert desk.client.post("/v1/policy/check", data=token, files=files).json()["outcome"] == "allow"
+    wrong = desk.client.post("/v1/policy/check", data={"prompt": "x"}, files={"audio": ("a", b"x", "a/b")})
+    assert wrong.status_code == 400
 
 
 @pytest.mark.parametrize(
