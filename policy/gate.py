@@ -1,11 +1,13 @@
 """The gate: decides, writes the decision into the log, and only then lets anybody see it. Fails closed.
 
     1. read the request         not readable -> refusal 901 on record, then UsageError to the caller
-    2. filter, then consent     any fault    -> refusal 900 on record
+    2. filter, then consent, then a person's review of this very request
+                                any fault    -> refusal 900 on record
     3. vault and log, durable   any fault    -> RequestRefused with code 910; there is no decision to act on
 What the caller still owes: to stop on `refuse` and to hold on `review`.
 """
 
+import hmac
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from policy.consent import ConsentRefused
 from policy.consent_desk import ConsentDesk, ConsentUse
 from policy.decision import Decision, Outcome, PolicyInput
 from policy.log import DecisionLog
+from policy.reviews import ReviewKind, ReviewQueue, ReviewState
 from policy.vault import EntryKey, Vault
 
 ENTRY_VERSION = 1
@@ -72,9 +75,11 @@ class PolicyGate:
         vault_folder: Path,
         clock: Clock,
         desk: ConsentDesk | None = None,
+        reviews: ReviewQueue | None = None,
     ) -> None:
         self._filter = filter
         self._desk = desk
+        self._reviews = reviews
         self._log = log
         self._vault = Vault(vault_folder)
         self._clock = clock
@@ -94,8 +99,15 @@ class PolicyGate:
         """The filter's rule set digest."""
         return self._filter.ruleset
 
-    def decide(self, request: PolicyInput, *, request_id: str | None = None, generator: str = "") -> LoggedDecision:
-        """Decide and log, durable on return.
+    def decide(
+        self,
+        request: PolicyInput,
+        *,
+        request_id: str | None = None,
+        generator: str = "",
+        is_queued: bool = True,
+    ) -> LoggedDecision:
+        """Decide and log, durable on return. What is held waits for a person, unless it `is_queued` nowhere.
 
         Raises:
             UsageError: the text is too long or not readable; the refusal is on record.
@@ -111,6 +123,8 @@ class PolicyGate:
         except Exception:  # whatever broke in a filter, the answer is no
             decision = self._refusal(Code.FILTER_FAILED)
         logged = self._logged(request, decision, identity, generator, consent)
+        if is_queued:
+            self._hold(request, logged)
         if unreadable is not None:
             raise unreadable
         return logged
@@ -148,11 +162,74 @@ class PolicyGate:
         }
         return self._append(entry)
 
+    def read_texts(self, entry_id: str, *, by: str, why: str, request_id: str = "") -> str | None:
+        """What was asked, as the vault keeps it (JSON by field); None once erased. Who read it is on record first.
+
+        Raises:
+            RequestRefused: the reading could not be logged; nothing is shown. ConfigurationError: damaged vault.
+        """
+        self.record("access", request_id, entry_id=entry_id, by=by, why=why)
+        kept = self._vault.read(entry_id)
+        return None if kept is None else kept.decode("utf-8")
+
+    def erase_texts(self, entry_id: str, *, by: str, why: str) -> bool:
+        """Destroy an entry's key and text; says whether there was one. On record; the log still verifies."""
+        was_there = self._vault.erase(entry_id)
+        self.record("erasure", "", entry_id=entry_id, by=by, why=why, was_there=was_there)
+        return was_there
+
     def _decided(self, request: PolicyInput, request_id: str) -> tuple[Decision, ConsentUse | None]:
         if self._desk is None or not request.consent_token:
-            return self._filter.decide(request), None
-        decision = self._filter.decide(replace(request, consent_token=None))
-        return self._desk.weigh(request, decision, self._filter.decide, request_id)
+            decision, consent = self._filter.decide(request), None
+        else:
+            plain = self._filter.decide(replace(request, consent_token=None))
+            decision, consent = self._desk.weigh(request, plain, self._filter.decide, request_id)
+        return self._reviewed(request, decision, request_id), consent
+
+    def _reviewed(self, request: PolicyInput, decision: Decision, request_id: str) -> Decision:
+        """The decision after a person looked at this very request, if one did and for these very reasons."""
+        if self._reviews is None or decision.outcome is Outcome.ALLOW:
+            return decision
+        review = self._reviews.of_request(request_id, ReviewKind.INPUT)
+        if review is None or not hmac.compare_digest(review.digest, self._reviews.digest(request)):
+            return decision
+        if review.state is ReviewState.REJECTED:
+            return _overruled(decision, Outcome.REFUSE, Code.REVIEW_REJECTED)
+        is_covered = review.state is ReviewState.APPROVED and set(decision.codes) <= set(review.codes)
+        return _overruled(decision, Outcome.ALLOW, Code.REVIEW_APPROVED) if is_covered else decision
+
+    def _hold(self, request: PolicyInput, logged: LoggedDecision) -> None:
+        """Put a held request into the queue, and remember a refused one, so that it can be appealed."""
+        decision = logged.decision
+        if self._reviews is None or decision.outcome is Outcome.ALLOW or Code.REVIEW_REJECTED in decision.codes:
+            return
+        is_held = decision.outcome is Outcome.REVIEW
+        self._reviews.put(
+            ReviewKind.INPUT,
+            ReviewState.WAITING if is_held else ReviewState.REFUSED,
+            request_id=logged.request_id,
+            entry_id=logged.entry_id,
+            log_index=logged.log_index,
+            codes=decision.codes,
+            digest=self._reviews.digest(request),
+            now=self._clock.now(),
+        )
+
+    def record_texts(self, stage: str, request_id: str, texts: dict[str, str], **facts: Any) -> str:
+        """Log facts with commitments to texts, which the vault keeps; gives the entry's ID. Raises as `record`."""
+        entry_id, key = secrets.token_hex(16), EntryKey.fresh()
+        entry = {
+            "v": ENTRY_VERSION,
+            "id": entry_id,
+            "time": rfc3339(self._clock.now()),
+            "request_id": request_id,
+            "stage": stage,
+            "commitments": {name: key.commitment(name, _utf8(text)) for name, text in texts.items()},
+            "facts": facts,
+        }
+        self._keep(entry_id, key, {name: _utf8(text) for name, text in texts.items()})
+        self._append(entry)
+        return entry_id
 
     def _refusal(self, code: Code) -> Decision:
         says = meaning(code)
@@ -201,18 +278,33 @@ class PolicyGate:
             "consent_use": consent.to_json() if consent else None,
             "generator": generator,
         }
+        self._keep(entry_id, key, texts)
+        return LoggedDecision(decision, self._append(entry), request_id, entry_id, consent)
+
+    def _keep(self, entry_id: str, key: EntryKey, texts: dict[str, bytes]) -> None:
         try:
             kept = {name: text.decode("utf-8", "backslashreplace") for name, text in texts.items()}
             self._vault.keep(entry_id, key, canonical_json(kept))
         except OSError as error:
             raise _unlogged() from error
-        return LoggedDecision(decision, self._append(entry), request_id, entry_id, consent)
 
     def _append(self, entry: dict[str, Any]) -> int:
         try:
             return self._log.append(entry)
         except (ReelproofError, OSError) as error:
             raise _unlogged() from error
+
+
+def _overruled(decision: Decision, outcome: Outcome, code: Code) -> Decision:
+    says = meaning(code)
+    return replace(
+        decision,
+        outcome=outcome,
+        codes=(int(code),),
+        categories=(says.category,),
+        reasons=(says.reason,),
+        rules=tuple(sorted({*decision.rules, "review"})),
+    )
 
 
 def _utf8(text: str) -> bytes:

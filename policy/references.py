@@ -26,23 +26,34 @@ _REFERENCE_SIDE_PX, _FRAME_SIDE_PX, _MIN_SIDE_PX, _SMALLEST_FACE_PX = 640, 480, 
 _SCALE_STEP = 1.15
 
 
+Box = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class Cascade:
-    """One detector: its file, how many neighbouring hits it needs, and whether it looks at the mirror image too."""
+    """One detector: its file, and how many neighbouring windows must agree for a hit, and for a sure one.
+
+    A hit counts where another detector has one at the same place; a sure one counts by itself.
+    """
 
     file: str
-    neighbours: int
+    hit: int
+    sure: int
     mirrored: bool = False
 
 
 WATCHFUL = (
-    Cascade("haarcascade_frontalface_alt2.xml", 3),
-    Cascade("haarcascade_frontalface_alt.xml", 3),
-    Cascade("haarcascade_frontalface_default.xml", 5),
-    Cascade("haarcascade_profileface.xml", 4, mirrored=True),
+    Cascade("haarcascade_frontalface_alt.xml", 3, 6),
+    Cascade("haarcascade_frontalface_alt2.xml", 3, 6),
+    Cascade("haarcascade_frontalface_default.xml", 4, 14),
+    Cascade("haarcascade_profileface.xml", 4, 10, mirrored=True),
 )
-"""For references: any one of them is enough. A missed face costs more than a refused landscape."""
-CALM = (Cascade("haarcascade_frontalface_alt2.xml", 4), Cascade("haarcascade_frontalface_alt.xml", 4))
+"""For references. Chosen on half of the clear clips of the bench and on its clips without faces."""
+_NEVER_ALONE = 1_000_000
+CALM = (
+    Cascade("haarcascade_frontalface_alt.xml", 4, _NEVER_ALONE),
+    Cascade("haarcascade_frontalface_alt2.xml", 4, _NEVER_ALONE),
+)
 """For finished frames: both must see a face at the same place. A false alarm costs a person's time."""
 
 
@@ -54,15 +65,11 @@ class FaceFinder:
 
     def in_reference(self, picture: RGB) -> int:
         """How many faces a reference picture (H, W, 3) uint8 may show: overlapping hits count once."""
-        grey = _prepared(picture, _REFERENCE_SIDE_PX)
-        return len(_merged([box for cascade in WATCHFUL for box in self._hits(grey, cascade)]))
+        return self._faces(_prepared(picture, _REFERENCE_SIDE_PX), WATCHFUL)
 
     def in_frame(self, frame: RGB) -> int:
-        """How many faces a finished frame surely shows: places at which every calm detector sees one."""
-        grey = _prepared(frame, _FRAME_SIDE_PX)
-        first, *others = (self._hits(grey, cascade) for cascade in CALM)
-        agreed = [box for box in first if all(any(_overlap(box, one) for one in hits) for hits in others)]
-        return len(_merged(agreed))
+        """How many faces a finished frame surely shows."""
+        return self._faces(_prepared(frame, _FRAME_SIDE_PX), CALM)
 
     def reference(
         self, kind: str, pictures: Iterable[RGB], *, sha256: str, is_camera_origin: bool = False
@@ -75,19 +82,33 @@ class FaceFinder:
         """In how many of up to eight evenly spread frames of a finished clip a face is seen."""
         return sum(self.in_frame(frame) > 0 for frame in sampled(clip, FRAMES_LOOKED_AT))
 
-    def _hits(self, grey: Any, cascade: Cascade) -> list[tuple[int, int, int, int]]:
-        classifier = self._classifier(cascade.file)
-        smallest = (_SMALLEST_FACE_PX, _SMALLEST_FACE_PX)
+    def _faces(self, grey: Any, cascades: tuple[Cascade, ...]) -> int:
+        hits = [self._hits(grey, cascade) for cascade in cascades]
+        counted: list[Box] = []
+        for place, cascade in enumerate(cascades):
+            others = [box for other, found in enumerate(hits) if other != place for box, _ in found]
+            counted += [
+                box
+                for box, agreeing in hits[place]
+                if agreeing >= cascade.sure or any(_overlap(box, one) for one in others)
+            ]
+        return len(_merged(counted))
 
-        def hits(picture: Any) -> list[tuple[int, int, int, int]]:
-            found = classifier.detectMultiScale(picture, _SCALE_STEP, cascade.neighbours, minSize=smallest)
-            return [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
+    def _hits(self, grey: Any, cascade: Cascade) -> list[tuple[Box, int]]:
+        """Boxes (x, y, width, height) in which a cascade sees a face, and how many windows agree on each."""
+        classifier, smallest = self._classifier(cascade.file), (_SMALLEST_FACE_PX, _SMALLEST_FACE_PX)
 
-        boxes = hits(grey)
+        def found(picture: Any) -> list[tuple[Box, int]]:
+            boxes, agreeing = classifier.detectMultiScale2(picture, _SCALE_STEP, cascade.hit, minSize=smallest)
+            return [
+                ((int(x), int(y), int(w), int(h)), int(n)) for (x, y, w, h), n in zip(boxes, agreeing, strict=True)
+            ]
+
+        hits = found(grey)
         if cascade.mirrored:
             width = grey.shape[1]
-            boxes += [(width - x - w, y, w, h) for x, y, w, h in hits(cv2.flip(grey, 1))]
-        return boxes
+            hits += [((width - x - w, y, w, h), n) for (x, y, w, h), n in found(cv2.flip(grey, 1))]
+        return hits
 
     def _classifier(self, file: str) -> Any:
         loaded: dict[str, Any] = self._kept.__dict__.setdefault("loaded", {})
@@ -111,7 +132,7 @@ def _prepared(picture: RGB, side_px: int) -> Any:
     return cv2.equalizeHist(np.ascontiguousarray(grey))
 
 
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+def _overlap(one: Box, other: Box) -> bool:
     """Whether two boxes share at least a third of the smaller one."""
     width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
@@ -119,8 +140,8 @@ def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -
     return width > 0 and height > 0 and 3 * width * height >= smaller
 
 
-def _merged(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    kept: list[tuple[int, int, int, int]] = []
+def _merged(boxes: list[Box]) -> list[Box]:
+    kept: list[Box] = []
     for box in sorted(boxes, key=lambda each: -each[2] * each[3]):
         if not any(_overlap(box, one) for one in kept):
             kept.append(box)

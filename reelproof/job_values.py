@@ -11,18 +11,19 @@ from reelproof.releases import Watch
 
 
 class JobState(StrEnum):
-    """Where a job stands. The last three are final."""
+    """Where a job stands. The last four are final; a held one goes on once a person allowed it."""
 
     QUEUED = "queued"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    HELD = "held"
 
     @property
     def is_final(self) -> bool:
         """True when nothing more will happen, unless somebody retries it."""
-        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.HELD)
 
 
 class JobCancelled(ReelproofError):

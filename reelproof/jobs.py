@@ -38,6 +38,7 @@ from reelproof.job_values import (
     QueueFull,
 )
 from reelproof.lane import Lane
+from reelproof.releases import HELD
 
 MAX_RECOVERIES = 3
 """A step that was begun this often again without finishing is given up: it probably kills its process."""
@@ -269,9 +270,9 @@ class DurableJobs:
         return self.status(job_id)
 
     def retry(self, job_id: str) -> Job | None:
-        """Run a failed or cancelled job again, from the step that didn't finish."""
+        """Run a failed, cancelled or held job again, from the step that didn't finish."""
         job = self.status(job_id)
-        if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED):
+        if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED, JobState.HELD):
             return job
         _await_end(job_id)
         for marker in (self.folder(job_id) / "cancelled", *self.folder(job_id).glob("attempts-*")):
@@ -344,7 +345,8 @@ class DurableJobs:
             outcome = self._run_steps(live)
         except JobCancelled as cancelled:
             outcome = {"state": "cancelled", "failure": asdict(JobFailure.of(cancelled))}
-        kind.tidy(self.folder(job_id))
+        if outcome["state"] != JobState.HELD:  # what is held goes on from what lies there
+            kind.tidy(self.folder(job_id))
         outcome |= {"results": dict(live.results), "completed_at": int(self._clock.now().timestamp())}
         with self._lock:
             _take_outcome(live, outcome)
@@ -358,7 +360,9 @@ class DurableJobs:
             with self._lanes[live.kind.lane].turn(lambda: self._give_up(live)):
                 live.state = JobState.IN_PROGRESS
                 failure = self._run_in_order(live, slow)
-        return {"state": "failed", "failure": failure} if failure else {"state": "completed", "failure": None}
+        if failure is None:
+            return {"state": "completed", "failure": None}
+        return {"state": "held" if failure["code"] == HELD else "failed", "failure": failure}
 
     def _run_in_order(self, live: _Live, steps: tuple[JobStep, ...]) -> dict[str, Any] | None:
         for step in steps:

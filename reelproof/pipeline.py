@@ -1,8 +1,8 @@
 """The story of a clip, one line an arrow:
 
 request → decide (logged, durable) → new payload → keyed initial latents → denoise → decode → embed in pixels →
-encode with disclosure tags → read our own mark back → sign **last** → read back and verify → commit manifest,
-bindings and fingerprint → log the release → publish by atomic rename.
+encode with disclosure tags → read our own mark back → look for faces → sign **last** → read back and verify →
+commit manifest, bindings and fingerprint → log the release → publish by atomic rename.
 
 Nothing reaches `release` without an `Approval`, and an approval counts only if the log says so. Until the last
 arrow nobody sees the clip: a crash anywhere leaves nothing under the final name, or a whole, verified release.
@@ -35,8 +35,18 @@ from provenance.repository import ManifestRepository
 from provenance.signing import sign_clip
 from reelproof.facts import manifest_facts, release_report
 from reelproof.marking import Marker
+from reelproof.output_check import OutputCheck
 from reelproof.references import Reference, ReferenceLooker
-from reelproof.releases import Approval, Asker, MarkedClip, ReleaseReport, SealFacts, Watch, unwatched
+from reelproof.releases import (
+    Approval,
+    Asker,
+    HeldForReview,
+    MarkedClip,
+    ReleaseReport,
+    SealFacts,
+    Watch,
+    unwatched,
+)
 from reelproof.settings import Settings
 from reelproof.timing import Stopwatch
 from watermark.noise import NoiseWatermark
@@ -62,6 +72,7 @@ class Pipeline:
     noise: NoiseWatermark
     open_untrusted: Callable[[Path], Clip]
     looker: ReferenceLooker
+    output: OutputCheck
 
     def generate(
         self,
@@ -133,8 +144,14 @@ class Pipeline:
     def render(
         self, approval: Approval, request: GenerationRequest, folder: Path, watch: Watch = unwatched
     ) -> MarkedClip:
-        """Sample, mark and encode the clip into `folder`. Nothing is signed and nobody sees it."""
+        """Sample, mark and encode the clip into `folder`. Nothing is signed and nobody sees it.
+
+        Raises:
+            HeldForReview: the frames show a face that nobody asked for; a person has to look first.
+        """
         self._require_approved(approval)
+        if (held := self.output.resumed(approval, folder)) is not None:
+            return held
         stopwatch = Stopwatch()
         backend = self.backends[request.backend]
         request = replace(request, seed=secrets.randbits(31) if request.seed is None else request.seed)
@@ -151,7 +168,8 @@ class Pipeline:
             "coverage": {"score": generated.coverage, "warnings": list(generated.warnings)},
             "noise": self._noise_facts(latents, payload),
         }
-        return self._marker.mark(generated.clip, payload, self._key(payload), folder, facts, stopwatch, watch)
+        marked = self._marker.mark(generated.clip, payload, self._key(payload), folder, facts, stopwatch, watch)
+        return self.output.require_clear(approval, marked)
 
     def release(self, approval: Approval, marked: MarkedClip, out: Path, watch: Watch = unwatched) -> ReleaseReport:
         """Sign last, read back, commit, log, publish. Repeating it after a crash releases the clip once.
@@ -297,10 +315,12 @@ class Pipeline:
 
 
 def _refusal(logged: LoggedDecision) -> RequestRefused:
-    waits = logged.decision.outcome is Outcome.REVIEW
     reasons = " ".join(logged.decision.reasons) or "The request is not allowed."
+    if logged.decision.outcome is Outcome.REVIEW:
+        codes = logged.decision.codes
+        return HeldForReview(reasons, logged.request_id, reason_codes=codes, log_index=logged.log_index)
     return RequestRefused(
-        f"held for a person's review: {reasons}" if waits else f"refused by policy: {reasons}",
+        f"refused by policy: {reasons}",
         hint=f"Rephrase without the person or the content named; the decision is log entry {logged.log_index}.",
         reason_codes=logged.decision.codes,
         log_index=logged.log_index,

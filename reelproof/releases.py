@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.errors import RequestRefused
 from policy.decision import Decision
+
+HELD = "held_for_review"
+"""The code of a request that waits for a person."""
 
 
 class Watch(Protocol):
@@ -17,6 +21,23 @@ class Watch(Protocol):
 
 def unwatched(step: str, fraction: float, /) -> None:
     """A `Watch` that shows nothing."""
+
+
+class HeldForReview(RequestRefused):
+    """Nothing was released: a person has to look first. Once it is allowed, the same request goes on."""
+
+    def __init__(
+        self, reasons: str, request_id: str, *, reason_codes: tuple[int, ...], log_index: int | None
+    ) -> None:
+        hint = (
+            f"Once it is approved (`reelproof review list`), the request {request_id} goes on; "
+            "on the command line, run the same command with --request and this ID."
+        )
+        super().__init__(
+            f"held for a person's review: {reasons}", hint=hint, reason_codes=reason_codes, log_index=log_index
+        )
+        self.code = HELD
+        self.request_id = request_id
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from core.clip import Clip
 from core.clock import Clock, SystemClock
 from core.errors import ConfigurationError
@@ -20,11 +24,13 @@ from policy.filter import PolicyFilter
 from policy.gate import PolicyGate
 from policy.log import DecisionLog
 from policy.references import FaceFinder
+from policy.reviews import ReviewQueue
 from provenance.blobs import FolderBlobStore
 from provenance.keys import KeyStore
 from provenance.repository import ManifestRepository, SqlManifestRepository
 from provenance.trust import TrustStore
 from reelproof.backends import Backends
+from reelproof.output_check import OutputCheck
 from reelproof.pipeline import Pipeline
 from reelproof.proofs import DecisionProofChecker
 from reelproof.references import ReferenceLooker
@@ -50,6 +56,7 @@ class Services:
     pipeline: Pipeline
     detector: Detector
     consents: ConsentDesk
+    reviews: ReviewQueue
     made_keys: bool = False
 
 
@@ -65,14 +72,19 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     keys = create_keys(settings, clock) if made_keys else open_keys(settings)
     log = DecisionLog(settings.home / "log", keys.log_key, settings.log_origin)
     consents = consent_desk(settings, keys, clock)
-    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock, consents)
+    reviews = ReviewQueue(settings.home / "reviews.db", _derived(keys, b"reelproof/reviews/1"))
+    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock, consents, reviews)
     repository = SqlManifestRepository(settings.repository_url, FolderBlobStore(settings.home / "blobs"))
     trust = TrustStore.default(own_root_pem=keys.root_pem)
     backends = backends or backends_of(settings)
     pixel, noise = PixelWatermark(), NoiseWatermark()
     untrusted = partial(_open_untrusted, settings)
-    looker = ReferenceLooker(FaceFinder(), trust, untrusted)
-    pipeline = Pipeline(settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted, looker)
+    finder = FaceFinder()
+    looker = ReferenceLooker(finder, trust, untrusted)
+    output = OutputCheck(finder, gate, reviews, settings.home / "held", clock)
+    pipeline = Pipeline(
+        settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted, looker, output
+    )
     detector = Detector(
         trust,
         repository,
@@ -86,7 +98,19 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         DecisionProofChecker(log),
     )
     return Services(
-        settings, clock, keys, gate, log, trust, repository, backends, pipeline, detector, consents, made_keys
+        settings,
+        clock,
+        keys,
+        gate,
+        log,
+        trust,
+        repository,
+        backends,
+        pipeline,
+        detector,
+        consents,
+        reviews,
+        made_keys,
     )
 
 
@@ -94,6 +118,12 @@ def consent_desk(settings: Settings, keys: KeyStore, clock: Clock) -> ConsentDes
     """Where this home's consents are granted and checked. A new log key makes older tokens void."""
     store = ConsentStore(settings.home / "consents.db")
     return ConsentDesk(ConsentKeys.derived_from(keys.log_key), store, clock)
+
+
+def _derived(keys: KeyStore, label: bytes) -> bytes:
+    """A 32-byte secret that follows from the log key (HKDF-SHA256), for one purpose."""
+    seed = keys.log_key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return HKDF(SHA256(), 32, salt=None, info=label).derive(seed)
 
 
 def backends_of(settings: Settings) -> Backends:

@@ -8,7 +8,18 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from reelproof import __version__
-from reelproof.api import audit, consents, errors, operations, pages, policy_checks, sealing, verification, videos
+from reelproof.api import (
+    audit,
+    consents,
+    errors,
+    operations,
+    pages,
+    policy_checks,
+    reviews,
+    sealing,
+    verification,
+    videos,
+)
 from reelproof.api.front_door import FrontDoor, ServiceLimits
 from reelproof.api.guards import BodyLimit, Doorkeeper, SecurityHeaders, keys_required, same_origin, sane_host
 from reelproof.api.meters import CountRequests, Meters
@@ -54,7 +65,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.front_door = FrontDoor(services, jobs, limits, meters)
-    for part in (verification, videos, sealing, audit, policy_checks, consents, operations, pages):
+    for part in (verification, videos, sealing, audit, policy_checks, consents, reviews, operations, pages):
         app.include_router(part.router)
     pages.mount_static(app)
     errors.install(app)

@@ -12,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 from core.errors import ReelproofError
+from policy.reviews import ReviewKind, ReviewState
 from reelproof.api.meters import Meters
-from reelproof.job_values import Job, JobQueue
+from reelproof.job_values import Job, JobQueue, JobState
 
 if TYPE_CHECKING:
     from reelproof.wiring import Services
@@ -60,7 +61,7 @@ class FrontDoor:
 
     async def job(self, kind: str, job_id: str) -> Job:
         """A job of a kind. Raises NotFound for anything else."""
-        job = await run_in_threadpool(self.jobs.status, job_id)
+        job = await run_in_threadpool(self._job, job_id)
         if job is None or job.kind != kind:
             raise NotFound(
                 f"there is no {kind} with this ID",
@@ -68,6 +69,15 @@ class FrontDoor:
                 hint="It may have expired or been deleted; IDs look like " + f"{kind}_0123….",
             )
         return job
+
+    def _job(self, job_id: str) -> Job | None:
+        """The job as it stands; a held one goes on when somebody asks for it after a person has decided."""
+        job = self.jobs.status(job_id)
+        if job is None or job.state is not JobState.HELD:
+            return job
+        kinds = (self.services.reviews.of_request(job_id, kind) for kind in ReviewKind)
+        states = {review.state for review in kinds if review is not None}
+        return job if ReviewState.WAITING in states else self.jobs.retry(job_id)
 
     async def settled(self, job: Job, timeout_s: float, *, after_step: str | None = None) -> Job:
         """The job once it is final, or past a step; as it stands when the time is over."""

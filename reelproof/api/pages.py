@@ -164,7 +164,7 @@ async def consent_page() -> Response:
 
 @router.get("/review")
 async def review_page() -> Response:
-    """What waits for a person: nothing yet."""
+    """What waits for a person. The page holds nothing: what it shows it asks for with the desk's key."""
     return _page("review.html", "review")
 
 

@@ -57,4 +57,4 @@ def _decide(door: FrontDoor, fields: dict[str, Any], asker: Asker, reference: Re
         caller=asker.caller,
         purpose=asker.purpose,
     )
-    return services.gate.decide(asked).to_json()
+    return services.gate.decide(asked, is_queued=False).to_json()

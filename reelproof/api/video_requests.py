@@ -14,7 +14,7 @@ from reelproof.releases import Asker
 from reelproof.work import request_from_json
 
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
-_STATES = {JobState.CANCELLED: "failed"}
+_STATES = {JobState.CANCELLED: "failed", JobState.HELD: "failed"}
 _REFERENCES = ("input_reference", "image", "last_image", "video", "characters")
 
 
@@ -166,6 +166,7 @@ def _beyond(job: Job, used: Mapping[str, Any]) -> dict[str, Any]:
     release = job.results.get("release")
     public = {name: value for name, value in release.items() if name != "path"} if release else None
     return {
+        "state": str(job.state),
         "phase": job.phase,
         "log_index": job.results.get("approve", {}).get("log_index"),
         "settings": dict(used),

@@ -145,6 +145,9 @@ async def _submit(
     # Through JSON once, so that a repeated request compares equal to the stored one.
     job = await run_in_threadpool(door.jobs.submit, VIDEO, job_id, json.loads(json.dumps(body)))
     job = await door.settled(job, door.limits.approval_wait_s, after_step="approve")
+    if job.state is JobState.HELD:
+        door.meters.videos.labels("held").inc()
+        return JSONResponse(video_object(job))
     if job.state is JobState.FAILED and "approve" not in job.results and job.failure is not None:
         return await _not_taken(request, door, job, job.failure)
     door.meters.videos.labels("accepted").inc()

@@ -93,6 +93,9 @@ def generate(
     camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
     consent: Consent = None,
     purpose: Purpose = "personal",
+    request_id: Annotated[
+        str | None, typer.Option("--request", help="Go on with a request that was held and then approved.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a signed, watermarked clip from a prompt, if the policy allows it."""
@@ -116,7 +119,7 @@ def generate(
     )
     with watching(quiet=as_json) as watch:
         asker = Asker("local", purpose, token_of(consent))
-        report = services.pipeline.generate(request, output, asker=asker, watch=watch)
+        report = services.pipeline.generate(request, output, request_id=request_id, asker=asker, watch=watch)
     _show_release(report, as_json)
 
 

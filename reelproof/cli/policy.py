@@ -44,7 +44,7 @@ def check(
     gate = services.gate
     if file is not None:
         for line in _prompts(file):
-            show_json(decision_json(gate.decide(PolicyInput({"prompt": line}))), pretty=False)
+            show_json(decision_json(gate.decide(PolicyInput({"prompt": line}), is_queued=False)), pretty=False)
         return
     given = [(kind, path) for kind, path in (("image", image), ("video", video)) if path is not None]
     facts = tuple(services.pipeline.looker.look(Reference(kind, path)) for kind, path in given)
@@ -55,7 +55,7 @@ def check(
         consent_token=token_of(consent),
         purpose=purpose,
     )
-    logged = gate.decide(asked)
+    logged = gate.decide(asked, is_queued=False)
     answer = decision_json(logged)
     if as_json:
         show_json(answer)

@@ -215,8 +215,9 @@ function showPhase(video) {
 
 function showRefusal(fault) {
   const refused = fault.code === "moderation_blocked";
-  fault.message = capitalised(fault.message.replace(/^refused by policy: /, ""));
-  tellFailure(find("refusal"), refused ? "This one we can't make" : "That didn't work", fault);
+  const held = fault.code === "held_for_review";
+  fault.message = capitalised(fault.message.replace(/^(refused by policy|held for a person's review): /, ""));
+  tellFailure(find("refusal"), held ? "A person has to look at this first" : refused ? "This one we can't make" : "That didn't work", fault);
   if (refused && fault.logIndex !== null) {
     const line = document.createElement("p");
     const link = Object.assign(document.createElement("a"), { href: `/v1/audit/entries/${fault.logIndex}`, textContent: `entry ${fault.logIndex}` });

@@ -105,8 +105,79 @@ function startConsents() {
   fill();
 }
 
+function startReviews() {
+  const { find, show, call, tellFailure, fact } = tools;
+
+  async function open(review, box) {
+    const shown = await fetched(`/v1/reviews/${review.id}`);
+    const texts = element("dl", { className: "fact-list asked" });
+    for (const [field, text] of Object.entries(shown.texts ?? {})) fact(texts, field.replaceAll("_", " "), text);
+    if (shown.texts === null) fact(texts, "Asked", "erased");
+    fact(texts, "Appeal", shown.statement);
+    box.replaceChildren(texts);
+    if (shown.has_clip) {
+      const picture = await (await call(`/v1/reviews/${review.id}/sheet`)).blob();
+      box.append(element("img", { className: "sheet", src: URL.createObjectURL(picture), alt: "Eight frames of the held clip" }));
+    }
+    if (shown.state !== "waiting") return;
+    const decide = (verdict) => async () => {
+      try {
+        await fetched(`/v1/reviews/${review.id}/${verdict}`, { method: "POST" });
+        await fill();
+      } catch (fault) {
+        tellFailure(find("list-failure"), "Not decided", fault);
+      }
+    };
+    const row = element("p", { className: "row" }, earnest("Turn it down", "Really turn it down?", decide("reject")));
+    if (shown.may_be_approved) row.prepend(earnest("Let it go on", "Really let it go on?", decide("approve")));
+    box.append(row);
+  }
+
+  function card(review) {
+    const facts = element("dl", { className: "fact-list" });
+    fact(facts, "Why", review.reasons.join(" "));
+    fact(facts, "Reasons", review.codes.join(", "));
+    fact(facts, "Held", day(review.created_at));
+    fact(facts, "Decided", review.decided_at && `${day(review.decided_at)} by ${review.decided_by}`);
+    const head = element("p", { className: "card-head" },
+      element("span", { className: "state", textContent: review.state }),
+      element("strong", { textContent: review.kind === "output" ? "Finished frames" : "Request" }),
+      element("a", { href: `/audit?entry=${review.log_index}`, textContent: `log entry ${review.log_index}` }));
+    const box = element("div");
+    const button = element("button", { type: "button", className: "button quiet", textContent: "Read it" });
+    button.onclick = async () => {
+      button.disabled = true;
+      try {
+        await open(review, box);
+      } catch (fault) {
+        button.disabled = false;
+        tellFailure(find("list-failure"), "It can't be shown", fault);
+      }
+    };
+    box.append(element("p", { className: "row" }, button));
+    const item = element("li", { className: "card" }, head, facts, box);
+    item.dataset.state = review.state;
+    return item;
+  }
+
+  async function fill() {
+    try {
+      const { data } = await fetched(`/v1/reviews?state=${find("state").value}`);
+      find("reviews").replaceChildren(...data.map(card));
+      show(find("none"), data.length === 0);
+      show(find("list-failure"), false);
+    } catch (fault) {
+      tellFailure(find("list-failure"), "The reviews can't be shown", fault);
+    }
+  }
+
+  find("state").onchange = fill;
+  find("again").onclick = fill;
+  fill();
+}
+
 export function start(given) {
   tools = given;
-  const pages = { consent: startConsents };
+  const pages = { consent: startConsents, review: startReviews };
   pages[document.querySelector("[data-desk]").dataset.desk]();
 }
