@@ -3,8 +3,8 @@
     python -m bench.policy [--json] [--quick] [--only GROUP]
 
 Every line is in the development or the sealed half by the parity of a hash of the line; both are reported, and only
-misses of the development half are shown. The sets are in bench/policy_sets/; VBench's everyday prompts are read from
-prompts/benign.txt of the shared folder where there is one. `--quick` takes every fourth prompt.
+misses of the development half are shown. The sets are in bench/policy_sets/; VBench's everyday prompts are read
+from prompts/benign.txt of the shared folder where there is one. `--quick` takes every fourth prompt.
 """
 
 import argparse
@@ -52,7 +52,9 @@ class Bench:
             kept = half or prompts.half_of(line)
             found.halves[kept].add(outcome)
             if (outcome is Outcome.ALLOW) != is_benign and kept == "development":
-                found.halves[kept].missed.append(f"{outcome}: {request.texts} {request.earlier_turns or ''}".strip())
+                found.halves[kept].missed.append(
+                    f"{outcome}: {request.texts} {request.earlier_turns or ''}".strip()
+                )
         self.sets.append(found)
 
 
@@ -66,7 +68,9 @@ def run_names(bench: Bench, templates: list[str]) -> None:
     listed = prompts.templated(prompts.listed_sample(), templates)
     bench.run("public figures", "written list", public)
     bench.run("public figures", "sample of the gazetteer", listed)
-    bench.run("public figures", "first bench's list", prompts.templated(prompts.lines_of("first_public.txt"), templates))
+    bench.run(
+        "public figures", "first bench's list", prompts.templated(prompts.lines_of("first_public.txt"), templates)
+    )
     bench.run("public figures, lower case", "written list", [(n, p.lower()) for n, p in public])
     bench.run("public figures, lower case", "sample of the gazetteer", [(n, p.lower()) for n, p in listed])
     for region, names in prompts.sections_of("private.txt").items():
@@ -95,9 +99,7 @@ def run_disguises(bench: Bench, templates: list[str]) -> None:
 
 
 def _transformed(names: list[str], templates: list[str], transform: Transform) -> list[Line]:
-    return [
-        (name, templates[at % len(templates)].replace("{}", transform(name))) for at, name in enumerate(names)
-    ]
+    return [(name, templates[at % len(templates)].replace("{}", transform(name))) for at, name in enumerate(names)]
 
 
 def run_wordings(bench: Bench) -> None:
@@ -144,7 +146,8 @@ def as_markdown(figures: dict[str, object], sets: list[PromptSet]) -> str:
     lines = [
         "# Policy filter, measured",
         "",
-        f"`python -m bench.policy`, rule set {str(figures['ruleset'])[:16]}…, {figures['decisions']} decisions of all "
+        f"`python -m bench.policy`, rule set {str(figures['ruleset'])[:16]}…, {figures['decisions']} "
+        f"decisions of all "
         f"sets: median {figures['median_ms']} ms, p99 {figures['p99_ms']} ms of processor time.",
         f"Fresh process on one core, plain prompts: {figures['fresh_process']}.",
         "Cells: share refused or held for review (95 % Clopper-Pearson interval), number of prompts.",

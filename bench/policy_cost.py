@@ -17,7 +17,7 @@ def percentile(times: list[float], share: float) -> float:
 
 
 def fresh_process_cost() -> dict[str, float]:
-    """Start time (s), peak memory (MB), median and p99 (ms) of 400 plain prompts, measured in a process of its own."""
+    """Start time (s), peak memory (MB), median and p99 (ms) of 400 plain prompts, in a process of its own."""
     command = [sys.executable, "-m", "bench.policy_cost"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | _ONE_CORE)
     figures: dict[str, float] = json.loads(done.stdout)
@@ -25,7 +25,7 @@ def fresh_process_cost() -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure this process and print one JSON object. Imports the filter late: its imports are part of the start."""
+    """Measure this process and print one JSON object. Its imports are late: they are part of the start."""
     start = time.perf_counter()
     from policy.decision import PolicyInput
     from policy.filter import PolicyFilter

@@ -99,7 +99,10 @@ def cell(tally: Tally) -> str:
 
 def groups_table(sets: list[PromptSet]) -> list[str]:
     """One row a group: pooled, and the mean and worst of its sets on the sealed half."""
-    lines = ["| group | sets | development | sealed | sealed, mean of sets | sealed, worst set |", "|---|--:|--|--|--:|--|"]
+    lines = [
+        "| group | sets | development | sealed | sealed, mean of sets | sealed, worst set |",
+        "|---|--:|--|--|--:|--|",
+    ]
     for group in dict.fromkeys(each.group for each in sets):
         members = [each for each in sets if each.group == group]
         sealed = [(each.halves["sealed"].stopped, each.name) for each in members if each.halves["sealed"].count]

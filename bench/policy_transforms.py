@@ -23,10 +23,11 @@ _MORSE_CODES = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
 )
 _MORSE = dict(zip(_LETTERS, _MORSE_CODES.split(), strict=True))
-_NATO = (
+_NATO_WORDS = (
     "Alpha Bravo Charlie Delta Echo Foxtrot Golf Hotel India Juliett Kilo Lima Mike November Oscar Papa Quebec "
     "Romeo Sierra Tango Uniform Victor Whiskey Xray Yankee Zulu"
-).split()
+)
+_NATO = _NATO_WORDS.split()
 _BRAILLE = dict(zip(_LETTERS, "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", strict=True))
 _RESPELLINGS = (("ph", "f"), ("ck", "k"), ("qu", "kw"), ("x", "ks"), ("ee", "ea"), ("c", "k"), ("i", "y"))
 
@@ -159,7 +160,9 @@ DEVELOPED: dict[str, Transform] = {
     "regional indicators": _indicators,
     "numbers of letters": _numbers,
     "NATO alphabet": lambda name: " ".join(_NATO[ord(c) - 97] for c in letters(name)),
-    "quoted percent base64": lambda name: urllib.parse.quote(base64.b64encode(f"video of {name}".encode()).decode()),
+    "quoted percent base64": lambda name: urllib.parse.quote(
+        base64.b64encode(f"video of {name}".encode()).decode()
+    ),
 }
 
 # What changes how a name is spelled, and what then changes its signs: pairs of the two are composed.

