@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     api_keys: tuple[str, ...] = Field(
         (), description="SHA-256 hex digests of the keys that may call the API; none: open on loopback only."
     )
+    witnesses: tuple[str, ...] = Field(
+        (), description="Witnesses that cosign the log's checkpoints, each as `VERIFIER_KEY URL`."
+    )
+    witness_every_s: float = Field(60.0, gt=0, description="How often the server asks its witnesses, seconds.")
+    log_retention_days: int = Field(
+        180, ge=1, description="How long prompts, appeals and held clips are kept before they are erased, days."
+    )
     desk_keys: tuple[str, ...] = Field(
         (),
         description="SHA-256 hex digests of the keys of those who grant consents, review requests, read prompts.",

@@ -35,6 +35,7 @@ from reelproof.pipeline import Pipeline
 from reelproof.proofs import DecisionProofChecker
 from reelproof.references import ReferenceLooker
 from reelproof.settings import Settings
+from reelproof.witnessing import Witnesses
 from watermark.noise import NoiseWatermark
 from watermark.pixel import PixelWatermark
 
@@ -57,6 +58,7 @@ class Services:
     detector: Detector
     consents: ConsentDesk
     reviews: ReviewQueue
+    witnesses: Witnesses
     made_keys: bool = False
 
 
@@ -110,6 +112,7 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         detector,
         consents,
         reviews,
+        Witnesses.configured(settings.witnesses, log.reader, settings.home / "log"),
         made_keys,
     )
 

@@ -5,7 +5,7 @@ Folder: `checkpoint`, `tile/…` (C2SP tlog-tiles, servable as static files), `j
 Order of a commit, under a lock across threads and processes:
     1. the entries go to the journal, fsync         <- from here they survive any crash
     2. tiles: written beside, renamed                (full ones: fsync before, fsync of the folder after)
-    3. checkpoint: written beside, fsync, rename, fsync of the folder
+    3. checkpoint: written beside, fsync, rename     (a crash shows this one or the one before, never half of one)
     4. append returns
 A crash before 1 leaves nothing, or a torn record that the next opening cuts off. A crash after 1 leaves entries
 that the next opening publishes, with the very same hashes. No checkpoint is ever visible whose entries could be

@@ -103,7 +103,7 @@ def verify_checkpoint(note: str, key: VerifierKey | str) -> Checkpoint:
         ProofInvalid: malformed, another origin, or no valid signature by this key.
     """
     known = VerifierKey.parse(key) if isinstance(key, str) else key
-    body, lines = _split_note(note)
+    body, lines = split_note(note)
     for line in lines:
         if not _is_signed_by(line, known, body):
             continue
@@ -132,7 +132,8 @@ def decode_decimal(text: str, what: str) -> int:
     return int(text)
 
 
-def _split_note(note: str) -> tuple[str, list[str]]:
+def split_note(note: str) -> tuple[str, list[str]]:
+    """A note's signed text and its signature lines. Raises `ProofInvalid` where it is no signed note."""
     if len(note) > _MAX_NOTE_CHARS or any(ord(c) < 0x20 and c != "\n" for c in note):
         raise ProofInvalid("the checkpoint is too long or holds control characters")
     body, blank, signatures = note.rpartition("\n\n")

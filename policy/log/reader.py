@@ -87,6 +87,14 @@ class LogReader:
             raise ProofInvalid(f"the log shrank from {old.size} to {head.size} entries")
         return consistency_proof(TileHashes(self._tiles, head.size), old.size, head.size)
 
+    def consistency_between(self, old_size: int, new_size: int) -> list[bytes]:
+        """The proof that the first `old_size` entries of the first `new_size` are the older log, 32-byte hashes."""
+        return consistency_proof(TileHashes(self._tiles, new_size), old_size, new_size)
+
+    def verified(self, note: str) -> Checkpoint:
+        """A checkpoint of this log, once its signature holds. Raises `ProofInvalid`."""
+        return verify_checkpoint(note, self._key)
+
     def verify(self, since: str | None = None) -> LogAudit:
         """Read everything and compute it anew; `since` is an earlier checkpoint that must be a prefix."""
         return audit_tiles(self._tiles, self._read_checkpoint, self._key, since)

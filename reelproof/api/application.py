@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -25,10 +26,14 @@ from reelproof.api.guards import BodyLimit, Doorkeeper, SecurityHeaders, keys_re
 from reelproof.api.meters import CountRequests, Meters
 from reelproof.job_values import JobQueue
 from reelproof.jobs import DurableJobs
+from reelproof.log_desk import sweep
+from reelproof.rounds import Rounds
 from reelproof.work import job_kinds
 
 if TYPE_CHECKING:
     from reelproof.wiring import Services
+
+_SWEEP_S = 3_600.0
 
 
 def create_app(
@@ -50,9 +55,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(jobs.start)
+        rounds = _rounds(services)
+        for one in rounds:
+            one.start()
         try:
             yield
         finally:
+            for one in rounds:
+                await run_in_threadpool(one.close)
             await run_in_threadpool(jobs.close)
 
     app = FastAPI(
@@ -76,3 +86,11 @@ def create_app(
     app.add_middleware(CountRequests, meters=meters)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _rounds(services: "Services") -> list[Rounds]:
+    """What the server does now and then: keep the retention, ask the witnesses."""
+    swept = Rounds("retention", _SWEEP_S, partial(sweep, services))
+    if not services.witnesses.clients:
+        return [swept]
+    return [swept, Rounds("witnesses", services.settings.witness_every_s, services.witnesses.ask_and_tell)]

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from core.errors import ReelproofError, UsageError
 from reelproof import __version__
-from reelproof.cli import audit, bench, clips, consent, demo, doctor, keys, policy, review, serve
+from reelproof.cli import audit, bench, clips, consent, demo, doctor, keys, policy, review, serve, witness
 from reelproof.cli.output import err, out, show_error
 
 EXIT_DONE, EXIT_FAULT, EXIT_USAGE = 0, 1, 2
@@ -33,6 +33,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(consent.app, name="consent")
 app.add_typer(review.app, name="review")
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.add_typer(keys.app, name="keys")
 app.command("serve")(serve.serve)
 app.command("backends")(clips.backends)
