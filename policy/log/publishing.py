@@ -58,8 +58,8 @@ def is_written(folder: Path, name: TileName) -> bool:
 def publish_checkpoint(folder: Path, checkpoint: Checkpoint, signing_key: Ed25519PrivateKey) -> str:
     """Sign and publish the checkpoint; gives its text.
 
-    Its content is synced before the rename, the folder is not: after a power cut either this checkpoint is there or the
-    one before it, whole, and the next opening goes on from it to the very same tree.
+    Its content is synced before the rename, the folder is not: after a power cut either this checkpoint is there or
+    the one before it, whole, and the next opening goes on from it to the very same tree.
     """
     note = sign_checkpoint(checkpoint, signing_key)
     _replace(folder / "checkpoint", note.encode(), is_durable=True)

@@ -44,6 +44,20 @@ PHASES = (
     ("register", "Registering"),
     ("publish", "Released"),
 )
+STAGES = (
+    "input",
+    "output",
+    "sign-intent",
+    "release",
+    "consent-granted",
+    "consent-revoked",
+    "consent",
+    "review",
+    "appeal",
+    "access",
+    "erasure",
+    "retention",
+)
 _LATEST = 25
 _SHORT = "public, max-age=300"
 _FOREVER = "public, max-age=31536000, immutable"
@@ -153,7 +167,16 @@ async def audit_page(door: Door) -> Response:
     log = door.services.log
     shown = await run_in_threadpool(list_entries, door, 0, _LATEST, newest_first=True)
     checkpoint = await run_in_threadpool(log.checkpoint)
-    return _page("audit.html", "audit", log=shown, key=log.verifier_key, checkpoint=checkpoint)
+    reports = await run_in_threadpool(door.services.witnesses.check_kept)
+    return _page(
+        "audit.html",
+        "audit",
+        log=shown,
+        key=log.verifier_key,
+        checkpoint=checkpoint,
+        stages=STAGES,
+        witnesses=reports,
+    )
 
 
 @router.get("/consent")

@@ -135,7 +135,7 @@ def test_file_names_with_markup_stay_text(page: Page, plain_clip: Path) -> None:
     assert page.title() != "owned"
 
 
-@pytest.mark.parametrize("path", ["/", "/studio", "/audit", "/docs", "/review"])
+@pytest.mark.parametrize("path", ["/", "/studio", "/audit", "/docs", "/consent", "/review"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_pages_fit_and_name_their_controls(page: Page, path: str, width: int) -> None:
     """Nothing runs off a phone, every control has a name, ids are unique, and each page has one first heading."""

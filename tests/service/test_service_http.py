@@ -418,7 +418,7 @@ def test_other_sites_can_t_use_a_visitor_s_browser(server: RunningServer) -> Non
 # Pages and operations ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/studio", "/audit", "/review", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/studio", "/audit", "/consent", "/review", "/docs"])
 def test_pages_load_nothing_from_elsewhere(server: RunningServer, path: str) -> None:
     """Every page is whole by itself: no foreign address in anything that loads, no inline script or style."""
     answer = server.client.get(path)
