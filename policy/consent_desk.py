@@ -2,7 +2,8 @@
 
 How a token meets a request, without any name leaving this module:
     1. the token is read; signature, dates, caller, purpose, revocation and use count are checked
-    2. spans of the request's texts whose pseudonym is a subject of the token are replaced by a neutral word
+    2. names in the request's texts whose pseudonym is a subject of the token, and which are no part of a longer
+       name, are replaced by a neutral word
     3. the filter decides on the rest: whoever is still found there is not covered
 A refusal whose reasons consent can't lift (sexual, minors, political, violence, deception) stays as it is.
 """
@@ -19,7 +20,7 @@ from policy.codes import Code, meaning
 from policy.consent import NEVER, PURPOSES, Consent, ConsentKeys, ConsentRefused, Scope
 from policy.consent_store import ConsentRecord, ConsentStore
 from policy.decision import Decision, Outcome, PolicyInput
-from policy.fold import name_key, tokens_of, without_apostrophes
+from policy.fold import Token, name_key, tokens_of, without_apostrophes
 
 LIFTED = frozenset(
     {
@@ -34,7 +35,8 @@ LIFTED = frozenset(
 """The reasons that a valid token of that very person lifts. All others stand."""
 MAX_DAYS, MAX_USES = 366, 1_000
 _PERSONS = frozenset({int(Code.PUBLIC_FIGURE), int(Code.PRIVATE_PERSON), int(Code.PRIVATE_PERSON_WITH_REFERENCE)})
-_SOMEBODY = "somebody"
+_PERSON_KINDS = frozenset({"living", "dead", "historical", "private"})
+_SOMEBODY = "a person"
 _MAX_NAME_WORDS = 6
 _MAX_LABEL_CHARS = 80
 _CALLER = re.compile(r"[A-Za-z0-9_.:@-]{1,64}")
@@ -175,7 +177,7 @@ class ConsentDesk:
         self, request: PolicyInput, decision: Decision, consent: Consent, decide: Callable[[PolicyInput], Decision]
     ) -> Decision:
         """The decision on the request with the token's subject taken out of texts and references."""
-        texts = {field: self._without(text, consent.subjects) for field, text in request.texts.items()}
+        texts = {field: self._without(text, consent.subjects, decide) for field, text in request.texts.items()}
         # A reference stays a reference for the table; what the token covers is the face in it.
         bare = tuple(replace(one, faces=0, is_camera_origin=False) for one in request.references)
         rest = decide(replace(request, texts=texts, references=bare, consent_token=None))
@@ -192,8 +194,8 @@ class ConsentDesk:
             rules=tuple(sorted({*decision.rules, "consent"})),
         )
 
-    def _without(self, text: str, subjects: Iterable[str]) -> str:
-        """The text with every spelling of a subject, as whole words, replaced by a neutral word."""
+    def _without(self, text: str, subjects: Iterable[str], decide: Callable[[PolicyInput], Decision]) -> str:
+        """The text with every spelling of a subject replaced, where it stands as whole words and no longer name."""
         wanted, plain = frozenset(subjects), without_apostrophes(text)
         tokens = tokens_of(plain)
         spans: list[tuple[int, int]] = []
@@ -202,13 +204,52 @@ class ConsentDesk:
             for end in range(min(start + _MAX_NAME_WORDS, len(tokens)), start, -1):
                 key = " ".join(token.text for token in tokens[start:end])
                 if self._keys.pseudonym_of_key(key) in wanted:
-                    spans.append((tokens[start].start, tokens[end - 1].end))
+                    if _stands_alone(plain, tokens, start, end, decide):
+                        spans.append((tokens[start].start, tokens[end - 1].end))
                     start = end - 1
                     break
             start += 1
         for begin, stop in reversed(spans):
             plain = plain[:begin] + _SOMEBODY + plain[stop:]
         return plain if spans else text
+
+
+def _stands_alone(
+    plain: str, tokens: list[Token], start: int, end: int, decide: Callable[[PolicyInput], Decision]
+) -> bool:
+    """Whether the words at [start, end) are not part of a longer name: "Ann Lee" is not "Mary Ann Lee".
+
+    A capitalised neighbour makes one, and so does a neighbour with which the filter finds somebody else.
+    """
+
+    def persons(first: int, last: int) -> frozenset[str]:
+        found = decide(PolicyInput({"prompt": plain[tokens[first].start : tokens[last].end]})).spans
+        return frozenset(found) & _PERSON_KINDS
+
+    is_cased = all(token.is_capitalised for token in tokens[start:end])
+    alone = persons(start, end - 1)
+    if start and _is_joined(plain, tokens[start - 1], tokens[start]):
+        left = tokens[start - 1]
+        is_first = start == 1 or not _is_joined(plain, tokens[start - 2], left)
+        if is_cased and left.is_capitalised and not is_first:
+            return False
+        pair = f"{plain[left.start : left.end]} {plain[tokens[end - 1].start : tokens[end - 1].end]}"
+        if is_cased and is_first and left.is_capitalised and _names_somebody(pair, decide):
+            return False
+        if persons(start - 1, end - 1) != alone:
+            return False
+    if end < len(tokens) and _is_joined(plain, tokens[end - 1], tokens[end]):
+        return not (is_cased and tokens[end].is_capitalised) and persons(start, end) == alone
+    return True
+
+
+def _names_somebody(words: str, decide: Callable[[PolicyInput], Decision]) -> bool:
+    return bool(_PERSON_KINDS.intersection(decide(PolicyInput({"prompt": words})).spans))
+
+
+def _is_joined(plain: str, one: Token, following: Token) -> bool:
+    """Whether only blanks or hyphens stand between two words."""
+    return not plain[one.end : following.start].strip(" \t-\u2010\u2011\u00a0")
 
 
 def _refused(decision: Decision, reasons: list[Code]) -> Decision:

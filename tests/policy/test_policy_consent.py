@@ -110,6 +110,36 @@ def test_spellings_that_fold_alike_and_named_aliases_are_the_same_person(house: 
     assert house.ask("Taylor Swfit on a beach", token).decision.outcome is Outcome.REFUSE
 
 
+@pytest.mark.parametrize(
+    ("granted", "prompt"),
+    [
+        ("Swift", "Taylor Swift sings on a stage"),
+        ("Swift", "we see taylor swift on a stage"),
+        ("Taylor", "a portrait of Taylor Swift"),
+        ("Martin Luther", "Martin Luther King speaks"),
+        ("Martin Luther", "a speech of martin luther king"),
+        ("Ann Lee", "we see Mary Ann Lee in the garden"),
+        ("Ann Lee", "Mary Ann Lee waves"),
+        ("Ann Lee", "a garden with Ann Lee Miller"),
+    ],
+)
+def test_a_token_does_not_cover_a_longer_name(house: House, granted: str, prompt: str) -> None:
+    """Whose name is a part of somebody else's has no say over that other person."""
+    before = house.ask(prompt, None).decision.outcome
+    assert before is not Outcome.ALLOW
+    assert house.ask(prompt, house.token(granted)).decision.outcome is not Outcome.ALLOW
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["Marlene Oberhauser", "In the garden, Marlene Oberhauser waves.", "Portrait of Marlene Oberhauser, smiling",
+     "marlene oberhauser and a dog", "two friends: Marlene Oberhauser; a dog"],
+)  # fmt: skip
+def test_a_covered_name_is_covered_wherever_it_stands(house: House, prompt: str) -> None:
+    """At the start, at the end, after a comma, in lower case."""
+    assert house.ask(prompt, house.token("Marlene Oberhauser")).decision.outcome is Outcome.ALLOW
+
+
 def test_a_private_person_with_a_token_needs_no_review(house: House) -> None:
     """A private full name waits for review without, and passes with the person's token."""
     prompt = "Marlene Oberhauser waters the plants"
