@@ -207,6 +207,8 @@ def _manifest(lists: dict[str, list[str]], given: argparse.Namespace) -> dict[st
         "format": FORMAT,
         "lists": files,
         "licences": _LICENCES,
+        # What train_harm_heads.py wrote last; compiling the lists doesn't touch it.
+        "models": json.loads((_DATA / "manifest.json").read_text(encoding="utf-8"))["models"],
         "sources_sha256": {
             **{f"names/{_relative(path, given.names)}": _sha256(path) for path in _inputs(given.names)},
             "words": _sha256(given.words),

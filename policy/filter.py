@@ -15,10 +15,11 @@ from policy.context import ContextTable, Ruling
 from policy.decision import Decision, PolicyInput
 from policy.deeds import KIND, Deeds
 from policy.gazetteer import Gazetteer
+from policy.harm_heads import Heads
 from policy.lists import DATA, load_lists
 from policy.name_shape import NameShapes
 from policy.near_names import NearNames
-from policy.reading import read_view
+from policy.reading import Reading, read_view
 from policy.rulebook import Rulebook
 from policy.split_names import SplitNames
 from policy.subjects import Subject, SubjectFinder
@@ -27,6 +28,8 @@ from policy.views import View, views_of
 # Video prompts run to a few hundred words; 32,000 characters is the longest prompt that the known services take.
 MAX_REQUEST_CHARS = 32_000
 _HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,29}(?![\w@])")
+# Beside these a name need be less clear.
+_STRICT_FLAGS = frozenset({"minors", "sexual", "suggestive", "provocative"})
 _CUE_SUBJECTS = frozenset({"lookalike", "lookalike_weak", "voice", "office", "adapter"})
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _CUE_SCORE, _DEED_SCORE, _SPLIT_SCORE = 0.9, 0.9, 0.85
@@ -66,6 +69,7 @@ class _Matchers:
     rulebook: Rulebook
     deeds: Deeds
     split_names: SplitNames
+    heads: Heads
     words: frozenset[str]
 
     def is_everyday(self, text: str) -> bool:
@@ -97,9 +101,8 @@ class PolicyFilter:
         rulebook = Rulebook.load(folder)
         cleared = dict(line.split("\t") for line in lists.clearing)
         finder = SubjectFinder(gazetteer, near, shapes, cleared, rulebook, lists.words)
-        matchers = _Matchers(
-            finder, rulebook, Deeds.load(folder, lists.words), SplitNames(near, lists.words), lists.words
-        )
+        split_names, deeds = SplitNames(near, lists.words), Deeds.load(folder, lists.words)
+        matchers = _Matchers(finder, rulebook, deeds, split_names, Heads.load(folder), lists.words)
         return cls(matchers, ContextTable.load(folder / "context_table.toml"), lists.ruleset)
 
     @property
@@ -143,15 +146,24 @@ class PolicyFilter:
 
     def _read(self, view: View, findings: _Findings) -> None:
         reading = read_view(view)
-        subjects = self._matchers.finder.find(reading)
         rules: list[tuple[str, str]] = []
+        deeds: list[Subject] = []
         if view.is_reading and reading.text not in findings.read:
             findings.read.add(reading.text)
             rules = [(rule.name, rule.flag) for rule in self._matchers.rulebook.firing(reading.text)]
-            subjects += [Subject(kind, rule, _DEED_SCORE) for kind, rule in self._matchers.deeds.find(reading)]
+            rules += self._heard(view, reading)
+            deeds = [Subject(kind, rule, _DEED_SCORE) for kind, rule in self._matchers.deeds.find(reading)]
             if _HANDLE.search(view.text):
-                subjects.append(Subject("handle", "handle", _CUE_SCORE))
-        findings.add(view, subjects, rules)
+                deeds.append(Subject("handle", "handle", _CUE_SCORE))
+        is_strict = any(flag in _STRICT_FLAGS for _, flag in rules)
+        findings.add(view, self._matchers.finder.find(reading, is_strict=is_strict) + deeds, rules)
+
+    def _heard(self, view: View, reading: Reading) -> list[tuple[str, str]]:
+        """What the harm heads say of a view."""
+        flags = self._matchers.heads.flags(view.text)
+        if not flags:
+            return []
+        return self._matchers.heads.flags(view.text, self._matchers.rulebook.excused(reading.text))
 
     def _decision(self, ruling: Ruling, findings: _Findings) -> Decision:
         codes = list(dict.fromkeys(row.code for row in ruling.rows if row.outcome == ruling.outcome))

@@ -13,9 +13,20 @@ from policy.removal import read_removed, removal_digest
 
 DATA = Path(__file__).parent / "data"
 _LISTS = ("gazetteer", "clearing", "name_statistics", "name_trigrams", "words")
-_RULES = ("cues.toml", "deeds.txt", "facts.txt", "harm.toml", "context_table.toml", "removed.txt", "manifest.json")
+_RULES = (
+    "cues.toml",
+    "deeds.txt",
+    "facts.txt",
+    "harm.toml",
+    "harm_heads.json",
+    "harm_heads.npz",
+    "context_table.toml",
+    "removed.txt",
+    "manifest.json",
+)
 _DECIDING_MODULES = words_of(
-    "confusables context decodings deeds filter fold gazetteer name_shape near_names reading rulebook skeletons "
+    "confusables context decodings deeds filter fold gazetteer harm_heads name_shape near_names "
+    "reading rulebook skeletons "
     "split_names subjects views"
 )
 _MAX_LIST_BYTES = 64 << 20

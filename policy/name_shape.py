@@ -28,7 +28,7 @@ _GIVEN_SYLLABLES = re.compile(
 _LISTED, _LISTED_OTHERWISE, _LISTED_WORD, _NAME_LIKE, _UNKNOWN = 2.0, 1.5, 0.8, 1.0, 0.5
 _MAY_BE_VERB = re.compile(r"(?:s|ing|ed)$")
 _MIN_LIKENESS = 4.0
-_STRONG_EVIDENCE, _WEAK_EVIDENCE = 3.5, 1.5
+_STRONG_EVIDENCE, _WEAK_EVIDENCE = 3.5, 1.8
 # Titles of fairy tales and games: what follows is hardly ever a full name.
 _ROLE_TITLES = frozenset(
     words_of(
@@ -36,11 +36,11 @@ _ROLE_TITLES = frozenset(
         "general colonel sergeant "
         "commander admiral detective inspector chef aunt uncle auntie grandma grandpa granny wizard "
         "knight saint father "
-        "mother brother sister little big old young baby agent pirate sheriff chief lieutenant major"
+        "mother brother sister little big old young baby agent pirate sheriff captain chief lieutenant major"
     )
 )
 _TITLES = frozenset(
-    words_of("mr mrs ms miss dr prof professor sir dame lady lord madam mister judge senator captain officer")
+    words_of("mr mrs ms miss dr prof professor sir dame lady lord madam mister judge senator officer")
 )
 # Capitalised words that stand beside a name-like word without being part of a person's name.
 _NEVER_NAMES = frozenset(
@@ -132,7 +132,8 @@ class NameShapes:
             return None
         if reading.is_cased:
             if not (first.is_capitalised and last.is_capitalised):
-                is_name_and_word = first.is_capitalised != last.is_capitalised and last.text in self._words
+                word = last if first.is_capitalised else first
+                is_name_and_word = first.is_capitalised != last.is_capitalised and word.text in self._words
                 return None if is_name_and_word else self._lower(first, last, start, end)
             return self._cased(first, last, start, end)
         return self._lower(first, last, start, end)

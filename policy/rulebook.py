@@ -78,6 +78,12 @@ class Rulebook:
                 hint="install the package again",
             ) from error
 
+    def excused(self, text: str) -> frozenset[str]:
+        """The flags of harm whose exceptions stand somewhere in a folded text."""
+        return frozenset(
+            rule.flag for rule in self.rules if rule.unless and any(each.search(text) for each in rule.unless)
+        )
+
     def firing(self, text: str) -> list[Rule]:
         """The rules that fire in a folded text."""
         words = frozenset(_WORD.findall(text))

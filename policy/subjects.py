@@ -51,8 +51,11 @@ class SubjectFinder:
         self._first_words = frozenset(name.partition(" ")[0] for name in cleared_names)
         self._rulebook = rulebook
 
-    def find(self, reading: Reading) -> list[Subject]:
-        """All subjects of a reading; prose rules apply only where the view reads as prose."""
+    def find(self, reading: Reading, *, is_strict: bool = False) -> list[Subject]:
+        """All subjects of a reading; prose rules apply only where the view reads as prose.
+
+        `is_strict` (beside harm or children) takes for a person whatever is only perhaps a name.
+        """
         cleared = self._cleared_spans(reading)
         names = [
             match
@@ -72,7 +75,9 @@ class SubjectFinder:
             if not is_english and not _is_capitalised(reading, shape):
                 continue
             # Views change letters: what is only perhaps a name counts in the plain text alone.
-            is_person = shape.is_strong or (is_plain and self._is_person_nearby(reading, shape))
+            is_person = shape.is_strong or (
+                is_plain and ((is_strict and shape.is_backed) or self._is_person_nearby(reading, shape))
+            )
             if is_person and not _overlaps((shape.start, shape.end), taken):
                 found.append(self._unlisted(reading, shape))
         return found + [
