@@ -276,6 +276,10 @@ def _check_move(review: Review, state: ReviewState) -> None:
             code="review_decided",
             hint="a decision stands; ask again anew",
         )
+    if review.state is state:
+        raise UsageError(
+            "this waits for a person already", code="review_waiting", hint="a decision will stand in the log"
+        )
     if state in (ReviewState.APPROVED, ReviewState.WAITING) and not review.may_be_approved:
         raise UsageError(
             "nobody can allow this: its reasons are never lifted",

@@ -101,6 +101,7 @@ class Pipeline:
         facts: SealFacts,
         *,
         request_id: str | None = None,
+        asker: Asker = NOBODY_SPECIAL,
         watch: Watch = unwatched,
     ) -> ReleaseReport:
         """A marked, signed, registered copy of another generator's clip, whose own credential is kept inside.
@@ -111,7 +112,8 @@ class Pipeline:
         """
         watch("policy", 0.0)
         texts = {"prompt": facts.prompt, "system": facts.system, "model": facts.model, "file_name": source.stem}
-        approval = self._decide(PolicyInput(texts), request_id, generator=facts.system)
+        asked = PolicyInput(texts, consent_token=asker.consent_token, caller=asker.caller, purpose=asker.purpose)
+        approval = self._decide(asked, request_id, generator=facts.system)
         watch("policy", 1.0)
         with staging_folder(out) as folder:
             marked = self._render_seal(approval, source, folder, facts, watch)

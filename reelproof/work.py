@@ -144,7 +144,8 @@ def _release(services: "Services", run: JobRun) -> dict[str, Any]:
 def _seal(services: "Services", run: JobRun) -> dict[str, Any]:
     facts = SealFacts(**run.request["facts"])
     out = clip_path(run.folder)
-    report = services.pipeline.seal(_uploaded(run), out, facts, request_id=run.job_id, watch=run.watch)
+    asker = Asker(**run.request.get("asker", {}))
+    report = services.pipeline.seal(_uploaded(run), out, facts, request_id=run.job_id, asker=asker, watch=run.watch)
     return report.to_json()
 
 

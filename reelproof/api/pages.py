@@ -156,6 +156,7 @@ async def studio_page(door: Door) -> Response:
         examples=EXAMPLES,
         phases=PHASES,
         models=list(services.backends),
+        purposes=PURPOSES,
         default_model=services.settings.backend,
         **abilities,
     )

@@ -1,5 +1,7 @@
 """Sealing: marking, signing and registering a clip that another generator made."""
 
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,6 +13,7 @@ from reelproof.api.errors import failure_response
 from reelproof.api.front_door import Door
 from reelproof.api.uploads import job_object, submit_upload
 from reelproof.api.verification import UPLOAD_BODY
+from reelproof.api.video_requests import take_asker
 from reelproof.job_values import Job, JobState
 from reelproof.work import SEAL, clip_path
 
@@ -20,8 +23,11 @@ _FACTS = ("system", "model", "prompt")
 
 @router.post("/v1/seal", openapi_extra=UPLOAD_BODY)
 async def seal(request: Request, door: Door, wait: bool = True) -> Response:
-    """Seal an uploaded clip; form fields `system`, `model` and `prompt` say what is known of it."""
-    job = await submit_upload(request, door, SEAL, _described)
+    """Seal an uploaded clip; form fields `system`, `model` and `prompt` say what is known of it.
+
+    `consent_token` and `purpose` may go along.
+    """
+    job = await submit_upload(request, door, SEAL, partial(_described, door.caller(request)))
     if wait:
         job = await door.settled(job, door.limits.verdict_wait_s)
     if job.failure is not None:
@@ -56,12 +62,15 @@ def sealing(job: Job) -> dict[str, Any]:
     return job_object(job, "sealing", address, release=release, content_url=content)
 
 
-def _described(form: Form) -> dict[str, Any]:
-    unknown = set(form.fields) - set(_FACTS)
+def _described(caller: str, form: Form) -> dict[str, Any]:
+    fields = dict(form.fields)
+    asker = take_asker(fields, caller)
+    unknown = set(fields) - set(_FACTS)
     if unknown:
         raise UsageError(
             f"unknown field {sorted(unknown)[0][:60]!r}",
             code="unknown_parameter",
             hint=f"Known: {', '.join(_FACTS)}.",
         )
-    return {"facts": {name: text for name, text in form.fields.items() if text}, "file_name": form.file_name}
+    facts = {name: text for name, text in fields.items() if text}
+    return {"facts": facts, "asker": asdict(asker), "file_name": form.file_name}

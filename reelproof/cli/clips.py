@@ -21,6 +21,9 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".t
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Consent = Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")]
 Purpose = Annotated[str, typer.Option(help="What the clip is for; a consent token must cover it.")]
+Request = Annotated[
+    str | None, typer.Option("--request", help="Go on with a request that was held and then approved.")
+]
 Out = Annotated[Path, typer.Option("--output", "-o", help="Where the finished clip goes (.mp4).")]
 
 
@@ -93,9 +96,7 @@ def generate(
     camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
     consent: Consent = None,
     purpose: Purpose = "personal",
-    request_id: Annotated[
-        str | None, typer.Option("--request", help="Go on with a request that was held and then approved.")
-    ] = None,
+    request_id: Request = None,
     as_json: Json = False,
 ) -> None:
     """Make a signed, watermarked clip from a prompt, if the policy allows it."""
@@ -129,13 +130,17 @@ def seal(
     system: Annotated[str, typer.Option(help="The system that made it.")] = "unnamed generator",
     model: Annotated[str, typer.Option(help="The model that made it.")] = "unnamed model",
     prompt: Annotated[str, typer.Option(help="Its prompt, for the policy; never written into the file.")] = "",
+    consent: Consent = None,
+    purpose: Purpose = "personal",
+    request_id: Request = None,
     as_json: Json = False,
 ) -> None:
     """Mark, sign and register a clip that another generator made; its own credential is kept."""
     _require_mp4(output)
     services = _services()
     with watching(quiet=as_json) as watch:
-        report = services.pipeline.seal(source, output, SealFacts(system, model, prompt), watch=watch)
+        facts, asker = SealFacts(system, model, prompt), Asker("local", purpose, token_of(consent))
+        report = services.pipeline.seal(source, output, facts, request_id=request_id, asker=asker, watch=watch)
     _show_release(report, as_json)
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.clip import Clip
@@ -141,6 +142,21 @@ def test_consent_taken_back_between_request_and_release_stops_the_release(
     assert refused.value.reason_codes == (int(Code.CONSENT_REVOKED),)
     assert not (tmp_path / "clip.mp4").exists()
     assert services.log.entry(services.log.size - 1)["stage"] == "consent"
+
+
+def test_sealing_takes_a_consent_too(command: Command, drawing: Services, tmp_path: Path) -> None:
+    """A prompt that names a person is held without their token and sealed with it."""
+    from core.video import write_clip
+
+    clip = tmp_path / "in.mp4"
+    made = FakeBackend()
+    latents = np.random.default_rng(5).standard_normal(made.latent_spec(NOBODY).shape).astype(np.float32)
+    write_clip(made.generate(NOBODY, latents).clip, clip)
+    seal = ("seal", clip, "-o", tmp_path / "out.mp4", "--prompt", HELD)
+    assert command(*seal)[0] == 3
+    token = json.loads(command("consent", "grant", "Marlene Oberhauser", "--json")[1])["token"]
+    code, _, said = command(*seal, "--consent", token)
+    assert code == 0, said
 
 
 def test_references_reach_the_decision(services: Services, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def test_an_appealed_refusal_waits_and_may_be_overturned(gate: PolicyGate, queue
     review = queue.of_entry(logged.log_index)
     assert review is not None
     queue.move(review.review_id, ReviewState.WAITING, now=NOON)
+    with pytest.raises(UsageError):
+        queue.move(review.review_id, ReviewState.WAITING, now=NOON)
     queue.move(review.review_id, ReviewState.APPROVED, now=NOON, by="local")
     assert ask(gate, "Taylor Swift sings") is Outcome.ALLOW
 
