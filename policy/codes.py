@@ -151,7 +151,7 @@ MEANINGS: dict[Code, Meaning] = {
     ),
     Code.REFERENCE_FACE: Meaning(
         "likeness",
-        "The reference shows a human face, and no consent token came with it.",
+        "The reference seems to show a human face, and no consent token came with it.",
         "use a reference without people, or add the person's consent token",
     ),
     Code.REFERENCE_UNREADABLE: Meaning(

@@ -17,7 +17,8 @@ class Outcome(StrEnum):
 class ReferenceFacts:
     """What was found in one reference: its kind ("image", "video"), faces seen, and whether it could be read.
 
-    `is_camera_origin` says that its own credential, intact, attests a camera. `sha256` is the file's, in hex.
+    `is_camera_origin` says that its own credential attests a camera. `sha256` is the file's, in hex. `is_sure` says
+    whether a face is there beyond doubt.
     """
 
     kind: str
@@ -25,13 +26,14 @@ class ReferenceFacts:
     faces: int = 0
     is_readable: bool = True
     is_camera_origin: bool = False
+    is_sure: bool = True
 
     def subjects(self) -> tuple[str, ...]:
         """The subjects of the context table that this reference brings in."""
         if not self.is_readable:
             return ("unreadable_reference",)
         if self.faces:
-            return ("face",)
+            return ("face",) if self.is_sure else ("maybe_face",)
         return ("camera_capture",) if self.is_camera_origin and self.kind == "video" else ()
 
 

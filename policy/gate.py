@@ -265,6 +265,7 @@ class PolicyGate:
                 {
                     "kind": one.kind,
                     "faces": one.faces,
+                    "is_sure": one.is_sure,
                     "is_readable": one.is_readable,
                     "is_camera_origin": one.is_camera_origin,
                     # A plain digest of a picture could be looked up; this one tells nothing without the key.

@@ -26,7 +26,17 @@ _REFERENCE_SIDE_PX, _FRAME_SIDE_PX, _MIN_SIDE_PX, _SMALLEST_FACE_PX = 640, 480, 
 _SCALE_STEP = 1.15
 
 
+_SURE_SECONDS = 2
+"""How many other detectors must agree with one for a face beyond doubt."""
 Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """How many faces one picture may show, and whether one of them is there beyond doubt."""
+
+    faces: int
+    is_sure: bool
 
 
 @dataclass(frozen=True)
@@ -63,36 +73,42 @@ class FaceFinder:
     def __init__(self) -> None:
         self._kept = threading.local()
 
-    def in_reference(self, picture: RGB) -> int:
-        """How many faces a reference picture (H, W, 3) uint8 may show: overlapping hits count once."""
+    def in_reference(self, picture: RGB) -> Sighting:
+        """Which faces a reference picture (H, W, 3) uint8 may show: overlapping hits count once."""
         return self._faces(_prepared(picture, _REFERENCE_SIDE_PX), WATCHFUL)
 
     def in_frame(self, frame: RGB) -> int:
         """How many faces a finished frame surely shows."""
-        return self._faces(_prepared(frame, _FRAME_SIDE_PX), CALM)
+        return self._faces(_prepared(frame, _FRAME_SIDE_PX), CALM).faces
 
     def reference(
         self, kind: str, pictures: Iterable[RGB], *, sha256: str, is_camera_origin: bool = False
     ) -> ReferenceFacts:
-        """What a reference of a kind ("image", "video") shows: the most faces in any one of its pictures."""
-        counts = [self.in_reference(picture) for picture in pictures]
-        return ReferenceFacts(kind, sha256, max(counts, default=0), bool(counts), is_camera_origin)
+        """What a reference of a kind ("image", "video") shows: the most faces in any one of its pictures.
+
+        A face is beyond doubt where one picture says so, or two pictures show one.
+        """
+        seen = [self.in_reference(picture) for picture in pictures]
+        most = max((one.faces for one in seen), default=0)
+        is_sure = any(one.is_sure for one in seen) or sum(one.faces > 0 for one in seen) >= FRAMES_NEEDED
+        return ReferenceFacts(kind, sha256, most, bool(seen), is_camera_origin, is_sure or not most)
 
     def frames_with_faces(self, clip: Clip) -> int:
         """In how many of up to eight evenly spread frames of a finished clip a face is seen."""
         return sum(self.in_frame(frame) > 0 for frame in sampled(clip, FRAMES_LOOKED_AT))
 
-    def _faces(self, grey: Any, cascades: tuple[Cascade, ...]) -> int:
+    def _faces(self, grey: Any, cascades: tuple[Cascade, ...]) -> Sighting:
         hits = [self._hits(grey, cascade) for cascade in cascades]
         counted: list[Box] = []
+        is_sure = False
         for place, cascade in enumerate(cascades):
-            others = [box for other, found in enumerate(hits) if other != place for box, _ in found]
-            counted += [
-                box
-                for box, agreeing in hits[place]
-                if agreeing >= cascade.sure or any(_overlap(box, one) for one in others)
-            ]
-        return len(_merged(counted))
+            for box, agreeing in hits[place]:
+                others = (found for other, found in enumerate(hits) if other != place)
+                second = sum(any(_overlap(box, one) for one, _ in found) for found in others)
+                if agreeing >= cascade.sure or second:
+                    counted.append(box)
+                    is_sure |= agreeing >= cascade.sure or second >= _SURE_SECONDS
+        return Sighting(len(_merged(counted)), is_sure)
 
     def _hits(self, grey: Any, cascade: Cascade) -> list[tuple[Box, int]]:
         """Boxes (x, y, width, height) in which a cascade sees a face, and how many windows agree on each."""

@@ -28,6 +28,8 @@ LINES: list[tuple[list[str], list[str], Outcome, Code | None]] = [
     (["office"], ["political"], Outcome.REFUSE, Code.LIKENESS_DECEPTION),
     (["face"], ["scam"], Outcome.REFUSE, Code.LIKENESS_DECEPTION),
     (["face"], [], Outcome.REFUSE, Code.REFERENCE_FACE),
+    (["maybe_face"], [], Outcome.REVIEW, Code.REFERENCE_FACE),
+    (["maybe_face"], ["minors"], Outcome.REFUSE, Code.LIKENESS_MINORS),
     (["unreadable_reference"], [], Outcome.REFUSE, Code.REFERENCE_UNREADABLE),
     (["camera_capture"], [], Outcome.REFUSE, Code.REFERENCE_CAMERA_ORIGIN),
     (["living"], [], Outcome.REFUSE, Code.PUBLIC_FIGURE),

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from core.clip import RGB, Clip
-from policy.references import FaceFinder
+from policy.decision import ReferenceFacts
+from policy.references import FaceFinder, Sighting
+
+NOBODY = Sighting(0, is_sure=False)
 
 
 def drawn_face(size_px: int = 160, pad_px: int = 60) -> RGB:
@@ -52,13 +55,13 @@ def finder() -> FaceFinder:
 @pytest.mark.parametrize("size_px", [80, 160, 240])
 def test_a_face_is_seen_at_any_size(finder: FaceFinder, size_px: int) -> None:
     """Small and large, by the watchful and by the calm rule, counted once."""
-    assert finder.in_reference(drawn_face(size_px)) == 1
+    assert finder.in_reference(drawn_face(size_px)) == Sighting(1, is_sure=True)
     assert finder.in_frame(drawn_face(size_px)) == 1
 
 
 def test_two_faces_are_two(finder: FaceFinder) -> None:
     """Side by side they are counted apart."""
-    assert finder.in_reference(np.hstack([drawn_face(120), drawn_face(120)])) == 2
+    assert finder.in_reference(np.hstack([drawn_face(120), drawn_face(120)])).faces == 2
 
 
 def test_the_mirror_image_shows_the_same(finder: FaceFinder) -> None:
@@ -71,14 +74,14 @@ def test_shapes_are_no_faces(finder: FaceFinder) -> None:
     """A disc and a square, a plain ground and noise give no alarm."""
     noise = np.random.default_rng(3).integers(0, 255, (200, 200, 3)).astype(np.uint8)
     for picture in (shapes(), np.zeros((64, 64, 3), np.uint8), noise):
-        assert finder.in_reference(picture) == 0
+        assert finder.in_reference(picture) == NOBODY
         assert finder.in_frame(picture) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1), (3, 7)])
 def test_odd_shapes_are_looked_at_without_a_fault(finder: FaceFinder, shape: tuple[int, int]) -> None:
     """A picture of one pixel or one line shows nobody."""
-    assert finder.in_reference(np.zeros((*shape, 3), np.uint8)) == 0
+    assert finder.in_reference(np.zeros((*shape, 3), np.uint8)) == NOBODY
 
 
 def test_a_clip_counts_the_frames_with_a_face(finder: FaceFinder) -> None:
@@ -95,12 +98,19 @@ def test_a_reference_without_pictures_is_unreadable(finder: FaceFinder) -> None:
     assert (facts.is_readable, facts.faces) == (True, 1)
 
 
+def test_doubt_is_passed_on() -> None:
+    """A face in doubt is another subject of the table than a sure one; nobody is none."""
+    assert ReferenceFacts("video", faces=1, is_sure=False).subjects() == ("maybe_face",)
+    assert ReferenceFacts("video", faces=1).subjects() == ("face",)
+    assert ReferenceFacts("video").subjects() == ()
+
+
 def test_threads_may_look_at_once(finder: FaceFinder) -> None:
     """The detectors are not shared between threads, so that counts don't mix."""
     counts: list[int] = []
     face, plain = drawn_face(), shapes()
     threads = [
-        threading.Thread(target=lambda picture=picture: counts.append(finder.in_reference(picture)))
+        threading.Thread(target=lambda picture=picture: counts.append(finder.in_reference(picture).faces))
         for picture in (face, plain) * 4
     ]
     for thread in threads:
@@ -115,5 +125,5 @@ def test_the_portrait_of_scikit_image_is_a_face(finder: FaceFinder) -> None:
     skimage = pytest.importorskip("skimage", reason="scikit-image is not installed: no photograph was looked at")
     path = Path(skimage.__file__).parent / "data" / "astronaut.png"
     picture = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
-    assert finder.in_reference(picture) >= 1
+    assert finder.in_reference(picture).is_sure
     assert finder.in_frame(picture) >= 1
