@@ -23,7 +23,7 @@ from reelproof.api.server import run_server
 SMALL = ServiceLimits(upload_bytes=1000, small_body_bytes=100, body_grace_s=0.2, body_min_rate=1000)
 
 
-def scope_of(path: str = "/v1/policy/check", method: str = "POST", **headers: str) -> Scope:
+def scope_of(path: str = "/v1/generations", method: str = "POST", **headers: str) -> Scope:
     listed = [(name.replace("_", "-").encode(), text.encode("latin-1")) for name, text in headers.items()]
     return {"type": "http", "method": method, "path": path, "headers": listed, "query_string": b""}
 
