@@ -18,7 +18,7 @@ KEY = bytes(range(32))
 
 
 def test_golden_vectors():
-    """What layout 1 gave once, it gives for ever: payload, keystream, code, pattern and noise signs."""
+    """What layout 3 gave once, it gives for ever: payload, keystream, code, pattern and noise signs."""
     spec = util.spec_from_file_location("make_watermark_vectors", GOLDEN / "make_watermark_vectors.py")
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)

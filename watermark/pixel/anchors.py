@@ -4,25 +4,24 @@ correlated with the pilots at every shift by FFT. A small patch forgives coarse 
 Only summed residuals are resampled, never frames. Every statistic computed is counted as a look.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
 
+from watermark.pixel.correlation import (
+    QUINCUNX,
+    SEARCHED_CHIPS,
+    THREADS,
+    peak_of,
+    pilot_spectra,
+    spectrum_of,
+    surface_of,
+)
 from watermark.pixel.field import FIRST_PX, OVERSAMPLING, STEP_PX, Matrix, Plane, Region, matched, sample, whiten
-from watermark.pixel.layout import CANONICAL_LONG_PX, PITCH_PX
+from watermark.pixel.layout import PITCH_PX
 from watermark.pixel.pattern import Plane as ChipPlane
-from watermark.pixel.pattern import pilot_chips
-
-THREADS = 2
-QUINCUNX = ((0, 0), (1, 1))
-"""Two of the four half-chip phases: half the work, and no shift is further than half a chip from one of them."""
-
-SEARCHED_CHIPS = CANONICAL_LONG_PX // PITCH_PX
-"""Side of the part of the plane that frames cover, and of the FFT."""
 
 _STEP_OF_PATCH = 4.0
 
@@ -117,14 +116,10 @@ def local_matrix(view: View, patch_chips: int, width: int, height: int) -> Matri
 class PatchSearch:
     """Searches one layer with patches of one size. Holds the pilots' spectra."""
 
-    def __init__(self, layer: Layer, keys: dict[int, bytes], patch_chips: int) -> None:
+    def __init__(self, layer: Layer, keys: Mapping[int, bytes], patch_chips: int) -> None:
         self._layer, self._patch = layer, patch_chips
         wanted = sorted({p for planes in layer.planes for p in planes}, key=lambda p: (p.layer, p.number))
-        self._index = {plane: i for i, plane in enumerate(wanted)}
-        self._spectra = {
-            key_id: np.stack([fft.rfft2(_searched(key, p)) for p in wanted]).astype(np.complex64)
-            for key_id, key in keys.items()
-        }
+        self._pilots = pilot_spectra(keys, wanted)
 
     def run(self, seen: Sequence[View], keep: int) -> Anchors:
         """The `keep` strongest anchors over many views, on two threads."""
@@ -133,7 +128,7 @@ class PatchSearch:
             by_scale.setdefault((view.scale, view.flipped), []).append(view)
         with ThreadPoolExecutor(THREADS) as pool:
             found = [anchor for some in pool.map(self._one_scale, by_scale.values()) for anchor in some]
-        hypotheses = len(self._layer.planes) * len(self._spectra)
+        hypotheses = len(self._layer.planes) * len(self._pilots)
         looks = float(len(seen)) * len(QUINCUNX) * SEARCHED_CHIPS**2 * hypotheses
         return Anchors(tuple(sorted(found, key=lambda a: -a.z)[:keep]), looks)
 
@@ -154,36 +149,18 @@ class PatchSearch:
         fields = [whiten(sample(plane, local @ shift, region)) for plane in through]
         best = Anchor(0.0, -1, 0, local, region)
         for down, across in QUINCUNX:
-            chips = np.stack([f[down::OVERSAMPLING, across::OVERSAMPLING] for f in fields])
-            norm = float(np.sqrt(np.sum(chips.astype(np.float64) ** 2)))
+            chips = [f[down::OVERSAMPLING, across::OVERSAMPLING] for f in fields]
+            norm = float(np.sqrt(sum(float(np.sum(c.astype(np.float64) ** 2)) for c in chips)))
             if norm == 0.0:
                 continue
-            spectra = np.conj(fft.rfft2(chips, (SEARCHED_CHIPS, SEARCHED_CHIPS)))
-            for key_id, pilots in self._spectra.items():
-                z, hypothesis, row, column = self._strongest(pilots, spectra, norm)
-                if z > best.z:
-                    matrix = _placed(local @ shift, row, column, down, across, self._patch)
-                    best = Anchor(z, key_id, hypothesis, matrix, region)
+            spectra = [np.conj(spectrum_of(c)) for c in chips]
+            for key_id, pilots in self._pilots.items():
+                for hypothesis, planes in enumerate(self._layer.planes):
+                    found, i, j = peak_of(surface_of([pilots[plane] for plane in planes], spectra))
+                    if found > best.z * norm:
+                        matrix = _placed(local @ shift, i, j, down, across, self._patch)
+                        best = Anchor(found / norm, key_id, hypothesis, matrix, region)
         return best
-
-    def _strongest(
-        self, pilots: NDArray[np.complex64], spectra: NDArray[np.complex64], norm: float
-    ) -> tuple[float, int, int, int]:
-        best = (-np.inf, 0, 0, 0)
-        for hypothesis, planes in enumerate(self._layer.planes):
-            product = pilots[self._index[planes[0]]] * spectra[0]
-            for plane, spectrum in zip(planes[1:], spectra[1:], strict=True):
-                product += pilots[self._index[plane]] * spectrum
-            surface = fft.irfft2(product, (SEARCHED_CHIPS, SEARCHED_CHIPS))
-            at = int(np.argmax(surface))
-            z = float(surface.flat[at]) / norm
-            if z > best[0]:
-                best = (z, hypothesis, *divmod(at, SEARCHED_CHIPS))
-        return best
-
-
-def _searched(key: bytes, plane: ChipPlane) -> Plane:
-    return pilot_chips(key, plane)[:SEARCHED_CHIPS, :SEARCHED_CHIPS].astype(np.float32)
 
 
 def _placed(local: Matrix, row: int, column: int, down: int, across: int, patch_chips: int) -> Matrix:

@@ -8,13 +8,16 @@ any number of decisions stays below the rate.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
-from watermark.pixel.anchors import SEARCHED_CHIPS, Anchor, Layer, PatchSearch, View, angle_steps, views
+from watermark.pixel.anchors import Anchor, Anchors, Layer, PatchSearch, View, angle_steps, views
+from watermark.pixel.correlation import SEARCHED_CHIPS
+from watermark.pixel.cuts import WholeSearch
 from watermark.pixel.field import Matrix
-from watermark.pixel.growth import GROWTH_LOOKS, grow
-from watermark.pixel.layout import CANONICAL_LONG_PX, STAND_TURNS, STANDING, TURNING
-from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES, pilot_chips
+from watermark.pixel.growth import GROWTH_LOOKS, NUDGE_LOOKS, grow, nudge
+from watermark.pixel.layout import CANONICAL_LONG_PX, TURNING
+from watermark.pixel.pattern import TURNING_PLANES, pilot_chips
 from watermark.pixel.reading import (
     FALSE_POSITIVE_RATE,
     NOTHING,
@@ -25,7 +28,7 @@ from watermark.pixel.reading import (
     timed,
     whole,
 )
-from watermark.pixel.timing import PHASES
+from watermark.pixel.timing import PHASES, Turn
 from watermark.significance import p_of
 
 SPEEDS = (0.8, 1.25, 0.5, 2.0, 0.75, 1.5)
@@ -35,12 +38,13 @@ _WINDOW_TURNS = 4
 _SEARCH_TURNS = 3
 _KEPT = 6
 _USUAL_LONG_PX = (
-    *(144, 160, 176, 192, 224, 240, 256, 288, 320, 336, 340, 352, 360, 368, 384, 400, 416, 426, 432, 448, 480),
-    *(512, 540, 544, 560, 576),
+    *(144, 160, 176, 192, 224, 240, 256, 288, 320, 336, 340, 352, 360, 368, 384, 400, 416, 426, 432, 448),
 )
 _USUAL_SHAPES = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16, 3 / 2, 2 / 3, 2.35, 1.85)
 _TURNED = tuple((turns, flipped) for turns in range(4) for flipped in (False, True) if turns or flipped)
 _SCALES = (0.25, 2.6)
+_POINTS = tuple((x, y) for y in (0.3, 0.5, 0.7) for x in (0.25, 0.5, 0.75))
+_QUIET_FLOOR = 0.01
 _REACH_DEG = 12.0
 
 
@@ -53,6 +57,7 @@ def decisions(block: Block, *, blind: bool) -> Iterator[Sighting]:
     yield _best_place(block, window, [*_turned(block), *_other_sizes(block)])
     yield _best_speed(block, own)
     if blind:
+        yield _cut(block, window)
         for search in _BLIND:
             yield search.sighting(block, window)
 
@@ -77,7 +82,7 @@ def _turned(block: Block) -> list[Matrix]:
 
 
 def _other_sizes(block: Block) -> list[Matrix]:
-    """A whole copy of a clip of a usual size below 576 px, or of a usual shape that was stretched."""
+    """A whole copy of a clip of a usual size below 480 px, or of a usual shape that was stretched."""
     width, height = block.width_px, block.height_px
     longest = max(width, height)
     own = min(longest, CANONICAL_LONG_PX)
@@ -116,21 +121,17 @@ class BlindSearch:
     aspects: tuple[float, ...] = (1.0,)
     shears: tuple[float, ...] = (0.0,)
     flips: tuple[bool, ...] = (False,)
-    centres: tuple[tuple[float, float], ...] = ((0.5, 0.5),)
     coarse: float = 1.0
-    standing: bool = False
 
-    def views(self) -> list[View]:
-        """Every view this search tries."""
+    def views(self, centre: tuple[float, float]) -> list[View]:
+        """Every view this search tries, of a patch around a point of the unit square."""
         angles = [
             turn + angle
             for turn in self.turns_deg
             for angle in angle_steps(self.reach_deg, self.patch_chips, self.coarse)
         ]
-        return [
-            view
-            for centre in self.centres
-            for view in views(
+        return list(
+            views(
                 self.scales,
                 angles,
                 self.patch_chips,
@@ -140,65 +141,106 @@ class BlindSearch:
                 flips=self.flips,
                 coarse=self.coarse,
             )
-        ]
+        )
 
     def sighting(self, block: Block, window: Block) -> Sighting:
         """The best place that grows out of the strongest anchors of this search."""
-        layer = _standing_layer(window) if self.standing else _turning_layer(window)
+        layer = _turning_layer(window)
         if not layer.sums:
             return NOTHING
         patch = min(self.patch_chips, SEARCHED_CHIPS)
-        anchors = PatchSearch(layer, dict(block.keys), patch).run(self.views(), _KEPT)
-        best, tried = NOTHING, 0
-        for anchor in anchors.best:
-            if anchor.key_id < 0:
-                continue
-            tried += 1
-            sighting = self._grown(block, layer, anchor, anchors.looks, len(anchors.best))
-            best = sighting if best.key_id < 0 or sighting.p_value < best.p_value else best
-            if best.p_value * 2.0**16 <= FALSE_POSITIVE_RATE:
-                break
-        return best
+        anchors = PatchSearch(layer, dict(block.keys), patch).run(self.views(_clearest(window)), _KEPT)
+        return _best_grown(block, layer, anchors)
 
-    def _grown(self, block: Block, layer: Layer, anchor: Anchor, looks: float, anchors: int) -> Sighting:
+
+def _cut(block: Block, window: Block) -> Sighting:
+    """An upright copy of any scale and cut, by the whole picture and both layers."""
+    turns = window.turns()[:_WINDOW_TURNS]
+    if not turns:
+        return NOTHING
+    layer, anchors = _turning_layer(window, turns), WholeSearch(turns, block.keys).run(_KEPT)
+    best = NOTHING
+    for anchor in anchors.best:
         key = block.keys[anchor.key_id]
-        signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
-        grown = grow(layer.sums, signs, anchor.matrix)
         alone = replace(block, keys={anchor.key_id: key})
-        found = max((timed(alone, grown.matrix, phases) for phases in ((0,), range(PHASES))), key=lambda s: s.z)
-        # Two ways to weigh it, the better one twice: all there is, with every look of search and growth; or only
-        # the layer that was not searched, whose signs the search knows nothing of, with the timings' looks alone.
-        everything = replace(found, looks=2.0 * looks * GROWTH_LOOKS * found.looks)
-        fresh = found.z_turning if self.standing else found.z_standing
-        unseen = replace(found, z=fresh, looks=2.0 * anchors * found.looks)
-        return min((everything, unseen), key=lambda s: p_of(s.z, s.looks))
+        signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
+        near = nudge(layer.sums, signs, anchor.matrix)
+        # Two ways to place it, the better one twice: moved as a whole, or grown as any other anchor.
+        far = grow(layer.sums, signs, near.matrix)
+        for matrix, ways in ((near.matrix, NUDGE_LOOKS), (far.matrix, GROWTH_LOOKS)):
+            found = _timed_both(alone, matrix)
+            found = replace(found, looks=2.0 * anchors.looks * ways * found.looks)
+            better = (found.p_value, -found.z) < (best.p_value, -best.z)
+            best = found if best.key_id < 0 or better else best
+        if _plainly(best):
+            break
+    return best
 
 
-def _turning_layer(window: Block) -> Layer:
-    turns = window.turns()[:_SEARCH_TURNS]
+def _timed_both(block: Block, matrix: Matrix) -> Sighting:
+    """The better of the timing from the start and of all timings."""
+    return max((timed(block, matrix, phases) for phases in ((0,), range(PHASES))), key=lambda s: s.z)
+
+
+def _plainly(sighting: Sighting) -> bool:
+    return sighting.p_value * 2.0**16 <= FALSE_POSITIVE_RATE
+
+
+def _clearest(window: Block) -> tuple[float, float]:
+    """Of nine points of the unit square, the one around which turning sums are quietest against standing ones: it
+    stands still there and has texture, which is where a mark reads best. Blind to every key."""
+    turns = window.turns()
+    turning, standing = (
+        np.sum([np.asarray(getattr(turn, layer)[0], np.float32) ** 2 for turn in turns], axis=0)
+        for layer in ("turning", "standing")
+    )
+    height, width = turning.shape
+    side = max(4, max(height, width) // 6)
+    noise, texture = (cv2.blur(np.asarray(p, np.float32), (side, side)) for p in (turning, standing))
+    quiet = texture / (noise + _QUIET_FLOOR * float(noise.mean()) + 1e-6)
+    return max(_POINTS, key=lambda at: float(quiet[int(at[1] * height), int(at[0] * width)]))
+
+
+def _best_grown(block: Block, layer: Layer, anchors: Anchors) -> Sighting:
+    """The best place that grows out of the anchors of a search of the turning layer."""
+    best = NOTHING
+    for anchor in anchors.best:
+        if anchor.key_id < 0:
+            continue
+        sighting = _grown(block, layer, anchor, anchors)
+        best = sighting if best.key_id < 0 or sighting.p_value < best.p_value else best
+        if _plainly(best):
+            break
+    return best
+
+
+def _grown(block: Block, layer: Layer, anchor: Anchor, anchors: Anchors) -> Sighting:
+    key = block.keys[anchor.key_id]
+    signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
+    alone = replace(block, keys={anchor.key_id: key})
+    found = _timed_both(alone, grow(layer.sums, signs, anchor.matrix).matrix)
+    # Two ways to weigh it, the better one twice: all there is, with every look of search and growth; or only the
+    # standing layer, which was not searched, whose signs the search knows nothing of, with the timings' looks.
+    everything = replace(found, looks=2.0 * anchors.looks * GROWTH_LOOKS * found.looks)
+    unseen = replace(found, z=found.z_standing, looks=2.0 * len(anchors.best) * found.looks)
+    return min((everything, unseen), key=lambda s: p_of(s.z, s.looks))
+
+
+def _turning_layer(window: Block, turns: Sequence[Turn] | None = None) -> Layer:
+    turns = window.turns()[:_SEARCH_TURNS] if turns is None else turns
     planes = tuple(tuple(TURNING_PLANES[(h + t.number) % TURNING] for t in turns) for h in range(TURNING))
     return Layer(tuple(t.turning for t in turns), planes)
 
 
-def _standing_layer(window: Block) -> Layer:
-    turns = window.turns()[:STAND_TURNS]
-    if not turns:
-        return Layer((), ())
-    summed = tuple(np.sum([t.standing[k] for t in turns], axis=0) for k in range(len(turns[0].standing)))
-    return Layer((summed,), tuple((STANDING_PLANES[h],) for h in range(STANDING)))
-
-
 _STRETCHED = (0.56, 0.67, 0.75, 0.84, 0.92, 1.09, 1.19, 1.33, 1.5, 1.78)
-_TILTED, _SHEARS = (0.78, 0.92, 1.08, 1.28), (-0.26, -0.13, 0.0, 0.13, 0.26)
-_QUARTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
+_TILTED, _SHEARS = (0.79, 0.89, 1.0, 1.12, 1.26), (-0.3, -0.15, 0.0, 0.15, 0.3)
+_FILMED, _LEANS = (0.93, 1.0, 1.075), (-0.06, 0.0, 0.06)
 
 _BLIND = (
-    BlindSearch(32),
-    BlindSearch(40, (0.3, 1.1), 0.0),
-    BlindSearch(24, (0.9, 2.6), 0.0, centres=_QUARTERS),
-    BlindSearch(32, (0.75, 1.35), turns_deg=(90.0, 180.0, 270.0)),
-    BlindSearch(24, (0.4, 2.0), 0.0, aspects=_STRETCHED),
-    BlindSearch(20, (0.9, 1.9), 14.0, aspects=_TILTED, shears=_SHEARS, coarse=1.6),
-    BlindSearch(32, (0.75, 1.35), flips=(True,)),
-    BlindSearch(28, (0.4, 1.6), standing=True),
+    BlindSearch(32, coarse=1.5),
+    BlindSearch(48, (0.9, 1.4), 4.0, aspects=_FILMED, shears=_LEANS, coarse=1.5),
+    BlindSearch(32, (0.75, 1.35), turns_deg=(90.0, 180.0, 270.0), coarse=1.5),
+    BlindSearch(24, (0.4, 2.0), 0.0, aspects=_STRETCHED, coarse=1.3),
+    BlindSearch(20, (1.08, 1.72), 6.0, aspects=_TILTED, shears=_SHEARS, coarse=1.5),
+    BlindSearch(32, (0.75, 1.35), flips=(True,), coarse=1.5),
 )

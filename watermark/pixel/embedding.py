@@ -12,6 +12,7 @@ from core.clip import RGB, Clip, Frame
 from watermark.pixel.layout import (
     CYCLE_TURNS,
     PITCH_PX,
+    TURNING_POWER,
     CanonicalGrid,
     standing_plane,
     turn_and_sign,
@@ -25,7 +26,7 @@ Pattern = NDArray[np.float32]
 
 _STRIPS = 2
 _NOT_DRAWN: Pattern = np.empty((0, 0), np.float32)
-_EACH = float(np.sqrt(0.5))
+_TURNING, _STANDING = float(np.sqrt(TURNING_POWER)), float(np.sqrt(1.0 - TURNING_POWER))
 
 
 def embed(clip: Clip, message: Message, key: bytes, psnr_db: float) -> Clip:
@@ -77,7 +78,7 @@ class PatternClock:
                 if drawn.size == 0:
                     self._drawn[plane] = plane_pattern(self._message, self._key, plane, *self._size)
             standing, turning = (self._drawn[plane] for plane in wanted)
-            weighted = cv2.addWeighted(standing, _EACH, turning, sign * _EACH, 0.0)
+            weighted = cv2.addWeighted(standing, _STANDING, turning, sign * _TURNING, 0.0)
             self._now, self._pattern = (turn, sign), np.asarray(weighted, np.float32)
             small = gain_shape(self._size[1], self._size[0])
             power = cv2.resize(cv2.multiply(weighted, weighted), small, interpolation=cv2.INTER_AREA)

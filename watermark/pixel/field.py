@@ -5,6 +5,7 @@ Everything here is blind to the key, which is what keeps the statistics of `wate
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import cv2
@@ -30,7 +31,8 @@ FIRST_PX = 1.5
 _SPECTRUM_BINS = 9
 _RESPONSE_FLOOR = 1e-3
 _NOISE_FLOOR = 0.5
-_LEVEL_SAMPLES, _LEVEL_FLOOR = 17, 0.3
+_AFFINE = 1e-12
+_LEVEL_PX, _LEVEL_FLOOR = 25.5, 0.3
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def sample(plane: Plane, matrix: Matrix, region: Region) -> Plane:
     whole = pixels @ matrix @ grid
     size = (OVERSAMPLING * region.columns, OVERSAMPLING * region.rows)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    if np.allclose(whole[2, :2], 0.0, atol=1e-12):
+    if np.abs(whole[2, :2]).max() < _AFFINE:
         read = cv2.warpAffine(plane, whole[:2] / whole[2, 2], size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
     else:
         read = cv2.warpPerspective(plane, whole, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
@@ -128,16 +130,17 @@ def lay_out(levels: Sequence[Plane], matrix: Matrix, region: Region | None = Non
     return Field(whiten(sample(matched(plane, across, down), matrix, region)), region)
 
 
-def whiten(values: Plane) -> Plane:
-    """Values levelled in space, then weighted as a matched filter in their own noise, (rows, columns) as given.
+def whiten(values: Plane, step_px: float = STEP_PX) -> Plane:
+    """Values levelled in space, then weighted as a matched filter in their own noise, (rows, columns) as given,
+    samples `step_px` canonical pixels apart.
 
     The noise floor is half the band's mean: without it, the bins that a codec emptied (no noise, but no mark
     either) would outweigh the rest; with it, pilots of clips at CRF 36 stand twice as high (docs/log.md).
     """
-    spectrum = fft.rfft2(_levelled(values))
+    spectrum = fft.rfft2(_levelled(values, 2 * round((_LEVEL_PX / step_px - 1) / 2) + 1))
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     smooth = cv2.blur(power, (_SPECTRUM_BINS, _SPECTRUM_BINS), borderType=cv2.BORDER_REFLECT_101)
-    response = _kernel_power(*values.shape)
+    response = _kernel_power((values.shape[0], values.shape[1]), step_px)
     inside = response + _RESPONSE_FLOOR
     noise = smooth / inside
     floor = _NOISE_FLOOR * float(np.average(noise, weights=response)) + 1e-12
@@ -146,16 +149,16 @@ def whiten(values: Plane) -> Plane:
     return np.asarray(whitened / deviation if deviation > 0.0 else whitened, np.float32)
 
 
-def _levelled(values: Plane) -> Plane:
-    window = (_LEVEL_SAMPLES, _LEVEL_SAMPLES)
-    deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(values, cv2.CV_32F, window), 0.0))
+def _levelled(values: Plane, side: int) -> Plane:
+    deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(values, cv2.CV_32F, (side, side)), 0.0))
     return np.asarray(values / (deviation + _LEVEL_FLOOR * float(deviation.mean()) + 1e-12), np.float32)
 
 
-def _kernel_power(rows: int, columns: int) -> Plane:
-    """The squared frequency response of the drawing kernel on the half-chip grid, (rows, columns / 2 + 1)."""
-    down = fft.fftfreq(rows, STEP_PX)[:, None]
-    across = fft.rfftfreq(columns, STEP_PX)[None, :]
+@lru_cache(maxsize=256)
+def _kernel_power(shape: tuple[int, int], step_px: float) -> Plane:
+    """The squared frequency response of the drawing kernel on a grid, (rows, columns / 2 + 1)."""
+    down = fft.fftfreq(shape[0], step_px)[:, None]
+    across = fft.rfftfreq(shape[1], step_px)[None, :]
     square = -2.0 * np.pi**2 * (down**2 + across**2)
     response = np.exp(square * NARROW_SIGMA_PX**2) - np.exp(square * WIDE_SIGMA_PX**2)
     return np.asarray(response**2, np.float32)

@@ -12,7 +12,7 @@ from watermark.pixel.layout import CanonicalGrid
 def geometry_of(matrix: Matrix, width_px: int, height_px: int) -> Geometry:
     """How a clip of `width_px` x `height_px` lies on the original, as if that had been as large as it is shown now.
 
-    A mark cannot tell 1080p from 720p once the copy has 576 px or more; `on_marked` can, given the original's size.
+    A mark cannot tell 1080p from 720p once the copy has 480 px or more; `on_marked` can, given the original's size.
     """
     to_canonical = np.linalg.inv(matrix) @ np.diag([1.0 / width_px, 1.0 / height_px, 1.0])
     return _described(

@@ -31,9 +31,13 @@ _BLOCK_Z = 4.5
 _BLOCKS_MIN, _BLOCKS_WANTED = 3, 8
 _HOMOGRAPHY_BLOCKS = 10
 _ROBUST_PX = 2.0
+_NUDGES = (0.9925, 0.995, 0.9975, 1.0, 1.0025, 1.005, 1.0075)
 
 GROWTH_LOOKS = 48.0**8
 """What growing may multiply the looks by: eight corner coordinates, each within 36 canonical px, 1.5 apart."""
+
+NUDGE_LOOKS = float(len(_NUDGES) * (2 * _REACH + 1) ** 2)
+"""Looks of a nudge."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,45 @@ def grow(sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], sta
     return best
 
 
+def nudge(sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], start: Matrix) -> Grown:
+    """The best scale and shift near a placement by the whole picture's score: where no block stands out alone."""
+    best = Grown(start, -np.inf)
+    for scale in _NUDGES:
+        region = footprint(start, 2)
+        middle = PITCH_PX * np.array([region.column + region.columns / 2, region.row + region.rows / 2])
+        change = np.diag([scale, scale, 1.0])
+        change[:2, 2] = (1.0 - scale) * middle
+        matrix = start @ change
+        stack, power = _shifts(sums, signs, matrix, region)
+        surface = stack.sum((1, 2), dtype=np.float64) / max(float(np.sqrt(power.sum(dtype=np.float64))), 1e-12)
+        n = int(surface.argmax())
+        if surface[n] > best.z:
+            down, across = divmod(n, 2 * _REACH + 1)
+            shift = np.eye(3)
+            shift[:2, 2] = STEP_PX * (across - _REACH), STEP_PX * (down - _REACH)
+            best = Grown(matrix @ shift, float(surface[n]))
+    return best
+
+
 def _measure(
     sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], matrix: Matrix, region: Region
 ) -> tuple[float, _Blocks]:
     """The whole picture's score, and the displacement of every block that stands out."""
+    stack, power = _shifts(sums, signs, matrix, region)
+    middle = len(stack) // 2
+    z = float(stack[middle].sum(dtype=np.float64)) / max(float(np.sqrt(power.sum(dtype=np.float64))), 1e-12)
+    for side in _BLOCKS_CHIPS:
+        blocks = _standing_out(stack, power, region, min(side, region.rows, region.columns))
+        if len(blocks.scores) >= _BLOCKS_WANTED:
+            return z, blocks
+    return z, blocks
+
+
+def _shifts(
+    sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], matrix: Matrix, region: Region
+) -> tuple[Plane, Plane]:
+    """Values times pilot signs under every shift of up to `_REACH` half chips, (81, rows, columns), row by row, and
+    the values' squares, (rows, columns)."""
     span = 2 * _REACH + 1
     stack = np.zeros((span * span, region.rows, region.columns), np.float32)
     power = np.zeros((region.rows, region.columns), np.float32)
@@ -93,13 +132,7 @@ def _measure(
                 down : down + values.shape[0] : OVERSAMPLING, across : across + values.shape[1] : OVERSAMPLING
             ]
             stack[n] += moved * pilot
-    middle = span * span // 2
-    z = float(stack[middle].sum(dtype=np.float64)) / max(float(np.sqrt(power.sum(dtype=np.float64))), 1e-12)
-    for side in _BLOCKS_CHIPS:
-        blocks = _standing_out(stack, power, region, min(side, region.rows, region.columns))
-        if len(blocks.scores) >= _BLOCKS_WANTED:
-            return z, blocks
-    return z, blocks
+    return stack, power
 
 
 def _standing_out(stack: Plane, power: Plane, region: Region, side: int) -> _Blocks:

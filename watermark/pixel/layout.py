@@ -1,6 +1,6 @@
 """The pixel mark's fixed numbers: the canonical grid, the plane of chips, and how patterns follow each other.
 
-All of it is layout 2 and stands behind the algorithm name; a changed number is a new layout with a new name.
+All of it is layout 3 and stands behind the algorithm name; a changed number is a new layout with a new name.
 """
 
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from watermark.keystream import key_bytes
 from watermark.payload import Payload
 
-ALG = "reelproof.pixel.chips3.canon576.polar.turning8-standing8.2"
+ALG = "reelproof.pixel.chips3.canon480.polar.turning8-standing8.3"
 
-CANONICAL_LONG_PX = 576
+CANONICAL_LONG_PX = 480
 """Long side of the canonical grid. Larger clips are marked as if they had this size, so that every whole copy of
-576 px or more lies on the same grid, whatever its size; smaller clips are their own grid."""
+480 px or more lies on the same grid, whatever its size; smaller clips are their own grid."""
 
 PITCH_PX = 3
-"""Canonical pixels between chips. At 720p the mark lives at 1/53 to 1/11 cycles per pixel: what CRF 40 leaves."""
+"""Canonical pixels between chips. At 720p the mark lives at 1/64 to 1/14 cycles per pixel: what CRF 40 leaves."""
 
 PLANE_CHIPS = 256
 """Side of the square plane of chips: 768 canonical px, so no frame meets a chip twice, and a power of two."""
@@ -43,6 +43,10 @@ CYCLE_TURNS = STANDING * STAND_TURNS
 
 CYCLE_S = CYCLE_TURNS * TURN_S
 
+TURNING_POWER = 0.5
+"""The turning layer's share of the mark's power. More scores higher after most codecs, less after those that copy
+still blocks from picture to picture (AV1, x265 on still scenes); equal shares lose least (docs/log.md)."""
+
 PILOT_WEIGHT, DATA_WEIGHT = 2, 3
 """Chip amplitudes: the pilot gets 4/13 of a layer's power, enough to be found where the payload decodes."""
 
@@ -66,7 +70,7 @@ class CanonicalGrid:
 
 def first_turn(payload: Payload, key: bytes) -> int:
     """Where in the cycle a clip starts: keyed by its payload, so that clips of one key do not all start alike."""
-    return key_bytes(key, f"pixel/2/first/{payload.to_bytes().hex()}", 1)[0] % CYCLE_TURNS
+    return key_bytes(key, f"pixel/3/first/{payload.to_bytes().hex()}", 1)[0] % CYCLE_TURNS
 
 
 def tell_apart(one: Payload, other: Payload, key: bytes) -> bool:

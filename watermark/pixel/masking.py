@@ -1,8 +1,8 @@
 """How much a viewer lets pass where: the perceptual gain of the mark, in luma levels.
 
-Texture hides a mark (contrast masking), darkness and plainness do not. The square root of the local deviation gave
-a higher score per decibel, after CRF 40 as well as before, than slopes in it; the bench makes pictures of the worst
-frames.
+Texture hides a mark (contrast masking), darkness and plainness do not. Gains that grow slowly with the local
+deviation (power 0.35) score higher per decibel, after CRF 40 as well as before, than its root or slopes in it
+(docs/log.md); the bench makes pictures of the worst frames.
 """
 
 import cv2
@@ -14,8 +14,9 @@ Plane = NDArray[np.float32]
 FLAT_LEVELS = 0.3
 """Levels that brightness alone hides, on mid-grey."""
 
-TEXTURE_CAP, GRAIN_LEVELS = 30.0, 0.25
-"""Texture beyond the cap hides no more; the grain of the quietest picture hides half a level."""
+TEXTURE_CAP, GRAIN_LEVELS = 30.0, 0.06
+TEXTURE_SHARE, TEXTURE_POWER = 1.2, 0.35
+"""Texture hides share x (deviation + grain)^power levels; beyond the cap it hides no more."""
 
 _REDUCTION = 4
 _ROUNDING_POWER = 1.0 / 12.0
@@ -44,7 +45,8 @@ def perceptual_gain(luma: NDArray[np.uint8]) -> Plane:
     # An edge between two flat areas is no texture: the least deviation around a place bounds what it may hide.
     texture = np.minimum(spread, 2.0 * cv2.erode(spread, np.ones((5, 5), np.uint8)) + 0.5)
     brightness = np.clip(0.55 + mean / 180.0, 0.55, 1.25)
-    gain = FLAT_LEVELS * brightness + np.sqrt(np.minimum(texture, TEXTURE_CAP) + GRAIN_LEVELS)
+    hidden = TEXTURE_SHARE * (np.minimum(texture, TEXTURE_CAP) + GRAIN_LEVELS) ** TEXTURE_POWER
+    gain = FLAT_LEVELS * brightness + hidden
     return np.asarray(cv2.GaussianBlur(gain, (0, 0), 1.5), np.float32)
 
 

@@ -38,13 +38,13 @@ STANDING_PLANES = tuple(Plane("standing", n) for n in range(STANDING))
 @lru_cache(maxsize=64)
 def pilot_chips(key: bytes, plane: Plane) -> Chips:
     """The pilot's signs over the whole plane, int8 (256, 256), read-only."""
-    return _square(key_signs(key, f"pixel/2/{plane.layer}/{plane.number}/pilot", PLANE_CHIPS**2))
+    return _square(key_signs(key, f"pixel/3/{plane.layer}/{plane.number}/pilot", PLANE_CHIPS**2))
 
 
 @lru_cache(maxsize=32)
 def data_signs(key: bytes, plane: Plane) -> Chips:
     """The signs that whiten the coded bits over the plane, int8 (256, 256), read-only."""
-    return _square(key_signs(key, f"pixel/2/{plane.layer}/{plane.number}/data", PLANE_CHIPS**2))
+    return _square(key_signs(key, f"pixel/3/{plane.layer}/{plane.number}/data", PLANE_CHIPS**2))
 
 
 def _square(signs: Chips) -> Chips:
@@ -60,7 +60,7 @@ def coded_bit_places(key: bytes, plane: Plane, coded: int) -> NDArray[np.int16]:
     rows = 16 if coded <= 512 else 32
     columns = coded // rows
     down, across = PLANE_CHIPS // rows, PLANE_CHIPS // columns
-    words = key_words(key, f"pixel/2/{plane.layer}/{plane.number}/places/{coded}", PLANE_CHIPS**2)
+    words = key_words(key, f"pixel/3/{plane.layer}/{plane.number}/places/{coded}", PLANE_CHIPS**2)
     order = np.argsort(words.reshape(-1, coded), axis=1, kind="stable").reshape(down, across, rows, columns)
     square = order.transpose(0, 2, 1, 3).reshape(PLANE_CHIPS, PLANE_CHIPS).astype(np.int16)
     square.setflags(write=False)

@@ -21,7 +21,7 @@ from watermark.pixel.residual import Slice
 from watermark.pixel.timing import STATISTICS, LayerScores, Timing, Turn, best_turn, turns_of
 from watermark.significance import p_of
 
-FALSE_POSITIVE_RATE = 1e-9
+FALSE_POSITIVE_RATE = 1e-6
 """The one threshold: the chance that a clip not marked with these keys is called marked, over all decisions."""
 
 _DATA_OVER_PILOT = 1.0

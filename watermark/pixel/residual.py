@@ -1,6 +1,6 @@
 """What is left of a clip when the picture is taken out: normalised luma residuals, summed per eighth of a second.
 
-Constant memory: a reader holds so many slices at a time, each a small pyramid of planes of at most 576 px.
+Constant memory: a reader holds so many slices at a time, each a small pyramid of planes of at most 480 px.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Slice:
 
 
 def read_size(width_px: int, height_px: int) -> tuple[int, int]:
-    """The size frames are read at: their own, or reduced to 576 px on the long side."""
+    """The size frames are read at: their own, or reduced to 480 px on the long side."""
     share = min(1.0, CANONICAL_LONG_PX / max(width_px, height_px))
     return max(1, round(width_px * share)), max(1, round(height_px * share))
 
