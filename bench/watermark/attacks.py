@@ -161,6 +161,30 @@ IDENTITY = Attack("identity", "valuemetric", chain=())
 ATTACKS = {attack.name: attack for attack in (IDENTITY, *(row for make in _MAKERS for row in make()))}
 """By name, in the order of the report."""
 
+HEADLINE = (
+    *(name for name, attack in ATTACKS.items() if attack.group == "valuemetric"),
+    *("x264 CRF 28", "x264 CRF 36", "x264 CRF 40", "x265 CRF 40", "AV1 CRF 60", "VP9 CRF 55"),
+    *(
+        "crop 0.55 kept",
+        "crop 0.55 resized back",
+        "resize 0.55",
+        "mirrored",
+        "rotate 10",
+        "rotate 90",
+        "rotate 180",
+    ),
+    *("rotate 270", "rotate 90 + 10", "rotate 180 + 12", "rotate 270 - 12", "perspective 0.5"),
+    *("x264 CRF 40 + crop 0.71 + brightness 0.5", "screen recording", "camera re-capture"),
+)
+"""What the issue's figures are counted over, and the anchors of the curve; every 720p+ clip meets these first."""
+
+SMALL = (
+    *("identity", "brightness 0.5", "Gaussian blur k9", "noise sigma 25", "x264 CRF 23", "x264 CRF 28"),
+    *("x264 CRF 36", "crop 0.71 kept", "resize 0.71", "rotate 5", "mirrored", "cut to 1 s", "drop 50 %"),
+    *("screen recording", "splice of two marked"),
+)
+"""What clips below 720p meet: no figure of the issue rests on them, but people have many."""
+
 QUICK = (
     "identity",
     "brightness 0.5",

@@ -157,9 +157,7 @@ def _spliced(clip: BenchClip, kept: Clip) -> Clip:
 
 
 def _read(clip: BenchClip, attacked: Clip, encoding: Stopwatch, *, splice: bool) -> Cell:
-    decoding, reading = Stopwatch(), Stopwatch()
-    with decoding.running():
-        frames = sum(1 for _ in attacked.frames())
+    reading = Stopwatch()
     with reading.running():
         extraction = CODEC.extract(attacked, {KEY_ID: KEY})
     exact, wrong = judged(clip, extraction, splice=splice)
@@ -173,12 +171,9 @@ def _read(clip: BenchClip, attacked: Clip, encoding: Stopwatch, *, splice: bool)
         "p_value": extraction.p_value,
         "looks": extraction.looks,
         "geometry": {k: v for k, v in vars(extraction.geometry).items() if k != "homography"},
-        "frames": frames,
         "size": [attacked.info.width_px, attacked.info.height_px],
         "attack_cpu_s": round(encoding.cpu_s, 3),
         "attack_wall_s": round(encoding.wall_s, 3),
-        "decode_cpu_s": round(decoding.cpu_s, 3),
-        "decode_wall_s": round(decoding.wall_s, 3),
         "extract_cpu_s": round(reading.cpu_s, 3),
         "extract_wall_s": round(reading.wall_s, 3),
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.watermark.attacks import HEADLINE, SMALL
 from bench.watermark.times import stretch
 from core.clip import RGB, Clip, Frame
 from core.video import open_clip, write_clip
@@ -59,6 +60,8 @@ _SMALL = (
     *("generated/sora1-sora_1_*", "generated/lumiere-giraffe-*", "generated/lumiere-panda_*"),
     *("generated/lumiere-snowflake-*", "generated/cogvideox-2-*", "generated/instructvideo-*"),
 )
+_PER_SOURCE = 2
+"""Clips of 720p and more taken from each camera or model, the first by name; the very first meets every attack."""
 _HD_SHORT_SIDE_PX, _SECONDS, _LONG_SECONDS = 700, 3.0, 5.0
 _SMALL_SIDE, _SMALL_FRAMES, _SMALL_FPS = 256, 49, 12
 
@@ -84,20 +87,32 @@ def first_seconds(path: Path, seconds: float = _SECONDS) -> Clip:
 
 def bench_clips() -> list[BenchClip]:
     """Every clip of the bench, real ones first where they are there."""
-    rows = [BenchClip(p.stem, "720p+", partial(first_seconds, p)) for p in real_paths(_HD) if _is_hd(p)]
-    rows += [BenchClip(p.stem, "smaller", partial(first_seconds, p)) for p in real_paths(_SMALL)]
+    rows = _high_definition()
+    rows += [BenchClip(p.stem, "smaller", partial(first_seconds, p), attacks=SMALL) for p in real_paths(_SMALL)]
     for path in real_paths(("generated/kling1.6-*", "camera/mmaction-demo_skeleton-*")):
         for repeat in range(2):
             long = partial(first_seconds, path, _LONG_SECONDS)
             rows.append(BenchClip(f"{path.stem} 128 bits {repeat}", "1080p 128", long, 128, _LONG_ATTACKS, repeat))
     rows += [_short(f"{p.stem} 256", partial(_squared, p)) for p in real_paths(_HD[1:5] + _SMALL[9:12])]
     for seed in range(4):
-        rows.append(BenchClip(f"embedded {seed}", "embedded", partial(embedded, seed)))
+        rows.append(BenchClip(f"embedded {seed}", "embedded", partial(embedded, seed), attacks=SMALL))
         rows.append(_short(f"embedded {seed} 256", partial(embedded, seed)))
     for seed in range(3):
-        rows.append(BenchClip(f"discs {seed}", "drawn", partial(synthetic, seed, _SMALL_FRAMES)))
+        rows.append(BenchClip(f"discs {seed}", "drawn", partial(synthetic, seed, _SMALL_FRAMES), attacks=SMALL))
         rows.append(_short(f"scene {seed} 256", partial(scene, seed)))
     return [*rows, *(BenchClip(name, "hard", make, 64, HARD_ATTACKS) for name, make in HARD.items())]
+
+
+def _high_definition() -> list[BenchClip]:
+    by_source: dict[str, list[Path]] = {}
+    for path in real_paths(_HD):
+        if _is_hd(path):
+            by_source.setdefault(path.stem.partition("-")[0], []).append(path)
+    return [
+        BenchClip(path.stem, "720p+", partial(first_seconds, path), attacks=() if at == 0 else HEADLINE)
+        for paths in by_source.values()
+        for at, path in enumerate(paths[:_PER_SOURCE])
+    ]
 
 
 def _short(name: str, load: Callable[[], Clip]) -> BenchClip:
