@@ -19,6 +19,7 @@ import av
 import av.error
 import numpy as np
 
+from core.ahead import ahead
 from core.clip import RGB, Clip, ClipInfo, Frame
 from core.errors import UnreadableInput, UsageError
 from core.progress import Progress, silent
@@ -369,7 +370,7 @@ def write_clip(
         output.metadata.update(metadata or {})
         stream: Any = None
         audio: _AudioCopy | None = None
-        for frame in clip.timed_frames():
+        for frame in ahead(clip.timed_frames()):
             picture = _even(frame.rgb)
             if stream is None:
                 height, width, _ = picture.shape

@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from core.ahead import ahead
 from core.clip import Clip
 from core.progress import Progress, silent
 from watermark.extraction import Extraction, Geometry, SegmentPresence
@@ -71,7 +72,7 @@ class PixelWatermark:
         `blind` false leaves out the costly one over cut, turned and scaled copies. Each 32 s of the clip are tried,
         up to 8 times.
         """
-        pieces = slices(clip.timed_frames())
+        pieces = slices(ahead(clip.timed_frames()))
         best: Extraction | None = None
         spent = 0
         for number, block in enumerate(_blocks(pieces, clip, keys)):
@@ -136,9 +137,7 @@ def _with_timeline(
             timeline.append(presence)
             if presence.z < 3.0 and len(left) < BLOCK_SLICES // 4:
                 left.append(slot)
-    parts = parts_of(
-        result, message, timeline, replace(block, slices=tuple(p for slot in left for p in slot), _turns={})
-    )
+    parts = parts_of(result, message, timeline, block.only(tuple(p for slot in left for p in slot)))
     return replace(result, segments=tuple(timeline), parts=(*parts, *overlaid(block, sighting, message)))
 
 

@@ -70,7 +70,7 @@ def _richest(block: Block) -> Block:
         weights[piece.index // PHASES] += float(np.mean(np.abs(piece.levels[-1].astype(np.float32))))
     runs = [turns[i : i + _WINDOW_TURNS] for i in range(0, len(turns), _WINDOW_TURNS)]
     best = set(max(runs, key=lambda run: sum(weights[turn] for turn in run)))
-    return replace(block, slices=tuple(p for p in block.slices if p.index // PHASES in best), _turns={})
+    return block.only(tuple(p for p in block.slices if p.index // PHASES in best))
 
 
 def _turned(block: Block) -> list[Matrix]:

@@ -24,7 +24,7 @@ from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES, Plane, draw
 
 Pattern = NDArray[np.float32]
 
-_STRIPS = 2
+_SHARES, _STRIP_PX = 2, 48
 _NOT_DRAWN: Pattern = np.empty((0, 0), np.float32)
 _TURNING, _STANDING = float(np.sqrt(TURNING_POWER)), float(np.sqrt(1.0 - TURNING_POWER))
 
@@ -89,7 +89,7 @@ class PatternClock:
 def _marked(frames: Iterator[Frame], message: Message, key: bytes, psnr_db: float) -> Iterator[Frame]:
     clock: PatternClock | None = None
     size: tuple[int, ...] = ()
-    with ThreadPoolExecutor(_STRIPS) as pool:
+    with ThreadPoolExecutor(_SHARES) as pool:
         for frame in frames:
             if clock is None or frame.rgb.shape[:2] != size:
                 size = frame.rgb.shape[:2]
@@ -105,11 +105,14 @@ def mark_frame(rgb: RGB, pattern: Pattern, gain: Pattern, pool: ThreadPoolExecut
     level = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
     marked = np.empty_like(rgb)
 
-    def strip(rows: slice) -> None:
-        change = cv2.multiply(level[rows], pattern[rows], dtype=cv2.CV_16S)  # rounds to nearest
-        summed = cv2.add(rgb[rows], cv2.merge([change, change, change]), dtype=cv2.CV_8U)
-        marked[rows] = np.asarray(summed, np.uint8).reshape(rgb[rows].shape)
+    def share(rows: slice) -> None:
+        edges = [*range(rows.start, rows.stop, _STRIP_PX), rows.stop]
+        for strip in map(slice, edges[:-1], edges[1:]):
+            # Rises and falls apart, in 8 bits: an order of magnitude faster than one signed sum. Rounds to nearest.
+            up, down = (cv2.multiply(level[strip], pattern[strip], scale=s, dtype=cv2.CV_8U) for s in (1.0, -1.0))
+            raised = cv2.add(rgb[strip], cv2.cvtColor(up, cv2.COLOR_GRAY2RGB))
+            cv2.subtract(raised, cv2.cvtColor(down, cv2.COLOR_GRAY2RGB), dst=marked[strip])
 
-    edges = [height * i // _STRIPS for i in range(_STRIPS + 1)]
-    list(pool.map(strip, [slice(a, b) for a, b in pairwise(edges) if b > a]))
+    halves = [height * i // _SHARES for i in range(_SHARES + 1)]
+    list(pool.map(share, [slice(a, b) for a, b in pairwise(halves) if b > a]))
     return marked

@@ -37,7 +37,7 @@ def parts_of(
         rest = tuple(piece for presence, slot in measured if presence.z < _PRESENT_Z for piece in slot)
         if len(rest) == len(left.slices):
             break
-        left = replace(left, slices=rest, _turns={})
+        left = left.only(rest)
     return tuple(sorted(parts, key=lambda part: part.start_s))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.pixel.field import Field, Matrix, Plane, Region, footprint, lay_out, window
+from watermark.pixel.field import Matrix, Region, footprint, lay_out, window
 from watermark.pixel.layout import CYCLE_TURNS, CanonicalGrid, standing_plane, turning_plane
 from watermark.pixel.message import PROFILES, Message, messages_in
 from watermark.pixel.pattern import (
@@ -20,6 +20,8 @@ from watermark.pixel.pattern import Plane as ChipPlane
 from watermark.pixel.residual import Slice
 from watermark.pixel.timing import STATISTICS, LayerScores, Timing, Turn, best_turn, turns_of
 from watermark.significance import p_of
+
+Values = NDArray[np.float64]
 
 FALSE_POSITIVE_RATE = 1e-6
 """The one threshold: the chance that a clip not marked with these keys is called marked, over all decisions."""
@@ -57,15 +59,42 @@ class Block:
     width_px: int
     height_px: int
     keys: Mapping[int, bytes]
-    _turns: dict[tuple[int, float], list[Turn]] = field(default_factory=dict, compare=False, repr=False)
+    _kept: "_Kept" = field(default_factory=lambda: _Kept(), compare=False, repr=False)
+
+    def only(self, slices: tuple[Slice, ...]) -> "Block":
+        """The same clip and keys with other slices."""
+        return Block(slices, self.width_px, self.height_px, self.keys)
 
     def turns(self, phase: int = 0, speed: float = 1.0) -> list[Turn]:
         """The turns under a phase and speed; the last few are kept."""
-        if (phase, speed) not in self._turns:
-            if len(self._turns) > 2:
-                self._turns.pop(next(iter(self._turns)))
-            self._turns[phase, speed] = turns_of(self.slices, phase, speed)
-        return self._turns[phase, speed]
+        kept = self._kept.turns
+        if (phase, speed) not in kept:
+            if len(kept) > 2:
+                kept.pop(next(iter(kept)))
+            kept[phase, speed] = turns_of(self.slices, phase, speed)
+        return kept[phase, speed]
+
+    def values(self, matrix: Matrix, phase: int = 0, speed: float = 1.0) -> tuple[Values, Values]:
+        """Chip values of every turn at a placement, turning and standing, float64 (turns, chips); the last kept."""
+        place = (matrix.tobytes(), phase, speed)
+        if self._kept.place != place:
+            region, turns = footprint(matrix), self.turns(phase, speed)
+            turning, standing = (
+                np.stack([lay_out(getattr(t, layer), matrix, region).chips().ravel() for t in turns])
+                for layer in ("turning", "standing")
+            )
+            self._kept.values = turning.astype(np.float64), standing.astype(np.float64)
+            self._kept.place = place
+        return self._kept.values
+
+
+@dataclass
+class _Kept:
+    """What a block was last asked for; shared by blocks of the same slices."""
+
+    turns: dict[tuple[int, float], list[Turn]] = field(default_factory=dict)
+    place: tuple[bytes, int, float] | None = None
+    values: tuple[Values, Values] = field(default_factory=lambda: (np.empty((0, 0)), np.empty((0, 0))))
 
 
 def whole(width: float, height: float) -> Matrix:
@@ -101,10 +130,8 @@ def timed(
     if min(region.rows, region.columns) < 8:
         return NOTHING
     for phase in phases:
-        turns = block.turns(phase, speed)
-        numbers = np.array([turn.number for turn in turns])
-        turning = _values([lay_out(t.turning, matrix, region) for t in turns])
-        standing = _values([lay_out(t.standing, matrix, region) for t in turns])
+        numbers = np.array([turn.number for turn in block.turns(phase, speed)])
+        turning, standing = block.values(matrix, phase, speed)
         for key_id, key in block.keys.items():
             layers = (
                 LayerScores(turning @ _signs(key, TURNING_PLANES, region).T, turning @ turning.T),
@@ -118,27 +145,24 @@ def timed(
     return replace(best, looks=float(looks))
 
 
-def _values(fields: Sequence[Field]) -> NDArray[np.float64]:
-    return np.stack([f.chips().ravel() for f in fields]).astype(np.float64)
-
-
 def _signs(key: bytes, planes: Sequence[ChipPlane], region: Region) -> NDArray[np.float64]:
     """Every plane's pilot signs over a region, (planes, chips)."""
     return np.stack([window(pilot_chips(key, plane), region).ravel() for plane in planes]).astype(np.float64)
 
 
-def layers_at(block: Block, sighting: Sighting) -> list[tuple[ChipPlane, Plane, float]]:
+def layers_at(block: Block, sighting: Sighting) -> list[tuple[ChipPlane, Values, float]]:
     """Every plane the clip shows under a sighting, its summed chip values (rows, columns) and its layer's score."""
     matrix, timing = sighting.matrix, sighting.timing
     region = footprint(matrix)
-    sums: dict[ChipPlane, Plane] = {}
-    for turn in block.turns(timing.phase, timing.speed):
+    sums: dict[ChipPlane, Values] = {}
+    turns = block.turns(timing.phase, timing.speed)
+    for turn, moving, still in zip(turns, *block.values(matrix, timing.phase, timing.speed), strict=True):
         place = (timing.first + turn.number) % CYCLE_TURNS
-        for plane, levels in (
-            (TURNING_PLANES[turning_plane(place)], turn.turning),
-            (STANDING_PLANES[standing_plane(place)], turn.standing),
+        for plane, values in (
+            (TURNING_PLANES[turning_plane(place)], moving),
+            (STANDING_PLANES[standing_plane(place)], still),
         ):
-            sums[plane] = sums.get(plane, np.float32(0)) + lay_out(levels, matrix, region).chips()
+            sums[plane] = sums.get(plane, np.float64(0)) + values.reshape(region.rows, region.columns)
     scores = {"turning": sighting.z_turning, "standing": sighting.z_standing}
     return [(plane, values, scores[plane.layer]) for plane, values in sums.items()]
 
