@@ -6,6 +6,7 @@ parameters come from a seed of the clip's and the attack's names: another run me
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -66,8 +67,15 @@ class Attack:
         for step, encoder in enumerate(self.chain):
             path = folder / f"step{step}{encoder.suffix}"
             write_clip(result, path, crf=encoder.crf, preset=encoder.preset, codec=encoder.codec)
+            _ordinary_again()
             result = open_clip(path)
         return result
+
+
+def _ordinary_again() -> None:
+    """SVT-AV1 gives the process that it runs in real-time priority where it may: nothing else would run."""
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def seeded(*names: str) -> Rng:

@@ -87,8 +87,7 @@ def first_seconds(path: Path, seconds: float = _SECONDS) -> Clip:
 
 def bench_clips() -> list[BenchClip]:
     """Every clip of the bench, real ones first where they are there."""
-    rows = _high_definition()
-    rows += [BenchClip(p.stem, "smaller", partial(first_seconds, p), attacks=SMALL) for p in real_paths(_SMALL)]
+    rows, seconds = _high_definition()
     for path in real_paths(("generated/kling1.6-*", "camera/mmaction-demo_skeleton-*")):
         for repeat in range(2):
             long = partial(first_seconds, path, _LONG_SECONDS)
@@ -100,19 +99,22 @@ def bench_clips() -> list[BenchClip]:
     for seed in range(3):
         rows.append(BenchClip(f"discs {seed}", "drawn", partial(synthetic, seed, _SMALL_FRAMES), attacks=SMALL))
         rows.append(_short(f"scene {seed} 256", partial(scene, seed)))
-    return [*rows, *(BenchClip(name, "hard", make, 64, HARD_ATTACKS) for name, make in HARD.items())]
+    rows += [BenchClip(p.stem, "smaller", partial(first_seconds, p), attacks=SMALL) for p in real_paths(_SMALL)]
+    return [*rows, *seconds, *(BenchClip(name, "hard", make, 64, HARD_ATTACKS) for name, make in HARD.items())]
 
 
-def _high_definition() -> list[BenchClip]:
+def _high_definition() -> tuple[list[BenchClip], list[BenchClip]]:
+    """The first clip of each source, which meets every attack, and the others."""
     by_source: dict[str, list[Path]] = {}
     for path in real_paths(_HD):
         if _is_hd(path):
             by_source.setdefault(path.stem.partition("-")[0], []).append(path)
-    return [
-        BenchClip(path.stem, "720p+", partial(first_seconds, path), attacks=() if at == 0 else HEADLINE)
+    rows = [
+        (at, BenchClip(path.stem, "720p+", partial(first_seconds, path), attacks=HEADLINE if at else ()))
         for paths in by_source.values()
         for at, path in enumerate(paths[:_PER_SOURCE])
     ]
+    return [clip for at, clip in rows if at == 0], [clip for at, clip in rows if at]
 
 
 def _short(name: str, load: Callable[[], Clip]) -> BenchClip:

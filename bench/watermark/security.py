@@ -4,6 +4,7 @@ Every removal is scaled to 45 dB of damage against the marked clip, before round
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -18,6 +19,8 @@ from core.clip import Clip
 from core.video import open_clip, scaled
 from watermark.keystream import key_bytes
 from watermark.payload import Payload
+from watermark.pixel.layout import CANONICAL_LONG_PX
+from watermark.pixel.pattern import NARROW_SIGMA_PX, WIDE_SIGMA_PX
 from watermark.quality import measure as quality_of
 
 Plane = NDArray[np.float32]
@@ -25,6 +28,8 @@ DAMAGE_DB = 45.0
 COUNTS, QUICK_COUNTS = (10, 50, 200), (4, 8)
 _SIZE, _FRAMES, _FPS = (640, 360), 24, 24
 _FAR_PX = 32
+_OVER_TIME = ("camera/sam2-05_*", "camera/sam2-03_*", "generated/kling1.6-kling16-52*", "generated/veo2-G1*")
+_OVER_TIME_FRAMES = 96
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def measure(quick: bool) -> dict[str, Any]:
     target, other = _target()
     marked = _marked(target, _payload(0))
     counts = QUICK_COUNTS if quick else COUNTS
-    rows = [*_self_period(marked, target), *_averaging(marked, counts, target)]
+    rows = [*_self_period(marked, target), *_averaging(marked, counts, target), *_over_time(quick)]
     rows += [_copied(marked, other), _marked_again(marked), _stretched(marked)]
     return {"rows": rows, "size": list(_SIZE), "frames": _FRAMES, "payloads": "another for each donor clip"}
 
@@ -147,6 +152,48 @@ def _averaging(marked: Clip, counts: tuple[int, ...], original: Clip) -> list[di
                 )
             )
     return rows
+
+
+def _over_time(quick: bool) -> list[dict[str, Any]]:
+    """Somebody who knows the layout, with one clip: the turning layer from differences of half seconds, the
+    standing one from their mean, both through the drawing kernel, taken off again half second by half second."""
+    chosen = real_paths(_OVER_TIME[:1] if quick else _OVER_TIME)
+    clips = [(p.stem, _start_of(open_clip(p), _OVER_TIME_FRAMES)) for p in chosen]
+    drawn = Clip.from_array(scaled(synthetic(3, _OVER_TIME_FRAMES), *_SIZE).to_array(), _FPS)
+    rows = []
+    for name, clip in clips or [("drawn", drawn)]:
+        marked = _marked(clip, _payload(0))
+        for layers, with_standing in (("turning layer", False), ("both layers", True)):
+            after = _taken_off(marked, _FPS // 2, with_standing=with_standing)
+            rows.append(_row(f"own average, {layers}: {name[:20]}", marked, after, _payload(0)))
+    return rows
+
+
+def _start_of(clip: Clip, count: int) -> Clip:
+    frames = [cv2.resize(f, _SIZE, interpolation=cv2.INTER_AREA) for f in islice(clip.frames(), count)]
+    return Clip.from_array(np.stack(frames).astype(np.uint8), _FPS)
+
+
+def _taken_off(marked: Clip, per_slot: int, *, with_standing: bool) -> Clip:
+    """Each half second less its estimates: as they are, or lowered to 45 dB where they would do more damage."""
+    pictures = marked.to_array()
+    slots = [pictures[i : i + per_slot] for i in range(0, len(pictures), per_slot)]
+    seen = [_drawn_part(np.mean([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in slot], axis=0)) for slot in slots]
+    standing = np.mean(seen, axis=0) if with_standing else np.zeros_like(seen[0])
+    frames = []
+    for at, slot in enumerate(slots):
+        beside = seen[at ^ 1] if (at ^ 1) < len(seen) else seen[at]
+        estimate = np.asarray(standing + (seen[at] - beside) / 2.0, np.float32)
+        own_db = 10.0 * np.log10(255.0**2 / max(float(np.mean(estimate**2)), 1e-9))
+        frames.append(_less(Clip.from_array(slot, _FPS), estimate, max(DAMAGE_DB, own_db)).to_array())
+    return Clip.from_array(np.concatenate(frames), _FPS)
+
+
+def _drawn_part(luma: NDArray[np.float64]) -> Plane:
+    """What of a picture the drawing kernel could have drawn."""
+    share = max(_SIZE) / CANONICAL_LONG_PX
+    narrow, wide = (cv2.GaussianBlur(luma, (0, 0), s * share) for s in (NARROW_SIGMA_PX, WIDE_SIGMA_PX))
+    return np.asarray(np.clip(narrow - wide, -6.0, 6.0), np.float32)
 
 
 def _copied(marked: Clip, other: Clip) -> dict[str, Any]:
