@@ -57,7 +57,7 @@ class MemoryBlobStore:
         try:
             return self._blobs[digest]
         except KeyError as error:
-            raise _missing(digest) from error
+            raise blob_missing(digest) from error
 
 
 class FolderBlobStore:
@@ -84,7 +84,7 @@ class FolderBlobStore:
         try:
             content = self._path(digest).read_bytes()
         except FileNotFoundError as error:
-            raise _missing(digest) from error
+            raise blob_missing(digest) from error
         except OSError as error:
             raise _unavailable(self.folder, error) from error
         if sha256_hex(content) != digest:
@@ -97,7 +97,7 @@ class FolderBlobStore:
 
     def _path(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise _missing(digest[:64])
+            raise blob_missing(digest[:64])
         return self.folder / digest[:2] / digest[2:]
 
     def _make_shelf(self, shelf: Path) -> None:
@@ -107,7 +107,8 @@ class FolderBlobStore:
             fsync_folder(self.folder.parent)
 
 
-def _missing(digest: str) -> ServiceUnreachable:
+def blob_missing(digest: str) -> ServiceUnreachable:
+    """The error for a digest under which nothing is stored."""
     return ServiceUnreachable(
         f"no blob {digest[:16]}… is stored", code="blob_missing", hint="restore the blob folder from its backup"
     )

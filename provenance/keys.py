@@ -6,6 +6,9 @@
     signer-1.pem, .key    chain (leaf, issuing CA) and ES256 key
     log.key               Ed25519 key of the decision log
     watermark-1.secret    32 random bytes under scrypt + AES-256-GCM; one file per watermark key ID
+    revoked.crl           certificates taken back, signed by the issuing CA; only once there is one
+
+`provenance.rotation` adds signers and watermark keys and revokes certificates.
 
 Knows nothing of where the passphrase comes from. The folder appears whole or not at all.
 """
@@ -41,8 +44,9 @@ from provenance import certificates
 from provenance.signers import LocalSigner
 
 SCHEMA = "reelproof.keystore/1"
+CRL_FILE = "revoked.crl"
 MINIMUM_PASSPHRASE_CHARACTERS = 8
-_WATERMARK_SECRET_BYTES = 32
+WATERMARK_SECRET_BYTES = 32
 # scrypt at 2^15 · 8 · 1 takes about 0.1 s and 32 MiB (RFC 7914 §2; twice the interactive setting named there).
 _SCRYPT_COST = 2**15
 _SECRET_PREFIX = b"reelproof-secret-1\0"
@@ -61,6 +65,7 @@ class KeyStore:
     watermark_keys: dict[int, bytes]
     root_pem: str
     _signer: LocalSigner
+    crl_pem: str = ""
 
     @classmethod
     def create(
@@ -102,7 +107,7 @@ class KeyStore:
         Raises:
             ConfigurationError: `keys_missing`, `wrong_passphrase`, `keys_damaged`.
         """
-        reader = _Folder(folder, passphrase)
+        reader = KeyFolder(folder, passphrase)
         index = reader.index()
         try:
             signer_name = f"signer-{int(index['signer'])}"
@@ -119,6 +124,7 @@ class KeyStore:
             watermark_keys={key_id: reader.secret(f"watermark-{key_id}.secret") for key_id in key_ids},
             root_pem=signer.root_pem,
             _signer=signer,
+            crl_pem=reader.read(CRL_FILE).decode("ascii", "replace") if (folder / CRL_FILE).exists() else "",
         )
 
     @property
@@ -147,7 +153,8 @@ class KeyStore:
         rows = [
             _certificate_row("root CA", root, instant),
             _certificate_row("issuing CA", chain[1], instant),
-            _certificate_row("claim signing", chain[0], instant),
+            _certificate_row("claim signing", chain[0], instant) | {"number": self.index["signer"]},
+            *self._earlier_signers(instant),
             _row("decision log", "Ed25519", sha256_hex(_public_bytes(self.log_key)), None, "in use"),
         ]
         for key_id, secret in sorted(self.watermark_keys.items()):
@@ -155,19 +162,30 @@ class KeyStore:
             rows.append(_row("watermark", f"key ID {key_id}", sha256_hex(secret)[:16], None, status))
         return rows
 
+    def _earlier_signers(self, now: datetime) -> list[dict[str, Any]]:
+        """Rows of signers that are no longer used: replaced, or revoked."""
+        rows = []
+        for entry in self.index.get("earlier_signers", ()):
+            leaf = x509.load_pem_x509_certificates((self.folder / f"signer-{entry['signer']}.pem").read_bytes())[0]
+            status = "revoked" if entry.get("revoked_at") else "replaced"
+            row = _certificate_row("claim signing", leaf, now)
+            rows.append(row | {"number": entry["signer"], "status": status})
+        return rows
+
     def __repr__(self) -> str:
         """Where the store lies; never what it holds."""
         return f"KeyStore({str(self.folder)!r})"
 
 
-class _Folder:
-    """Reads the files of a key store and turns every fault into a `ConfigurationError`."""
+class KeyFolder:
+    """Reads the files of a key store and turns every fault into a `ConfigurationError`. For this room only."""
 
     def __init__(self, folder: Path, passphrase: str) -> None:
         self.folder = folder
         self.passphrase = passphrase.encode()
 
     def index(self) -> dict[str, Any]:
+        """The index file, its schema checked."""
         try:
             index = json.loads(self.read("keystore.json"))
         except (ValueError, RecursionError) as error:
@@ -177,6 +195,7 @@ class _Folder:
         return index
 
     def read(self, name: str) -> bytes:
+        """The bytes of one file."""
         try:
             return (self.folder / name).read_bytes()
         except OSError as error:
@@ -187,6 +206,7 @@ class _Folder:
             ) from error
 
     def private_key(self, name: str) -> PrivateKeyTypes:
+        """A private key, decrypted."""
         content = self.read(name)
         try:
             return load_pem_private_key(content, self.passphrase)
@@ -197,12 +217,14 @@ class _Folder:
             raise self.damaged(name, error) from error
 
     def log_key(self) -> ed25519.Ed25519PrivateKey:
+        """The key of the decision log."""
         key = self.private_key("log.key")
         if not isinstance(key, ed25519.Ed25519PrivateKey):
             raise self.damaged("log.key", "expected an Ed25519 key")
         return key
 
     def signer(self, name: str) -> LocalSigner:
+        """A claim signer, its chain checked up to the root."""
         root = self.certificates("root.pem")[0]
         chain = self.certificates(f"{name}.pem")
         key = self.private_key(f"{name}.key")
@@ -218,12 +240,14 @@ class _Folder:
         return LocalSigner(key, certificates.to_pem(*chain), certificates.to_pem(root))
 
     def certificates(self, name: str) -> list[x509.Certificate]:
+        """The certificates of a PEM file."""
         try:
             return x509.load_pem_x509_certificates(self.read(name))
         except ValueError as error:
             raise self.damaged(name, error) from error
 
     def secret(self, name: str) -> bytes:
+        """A watermark secret, decrypted."""
         sealed = self.read(name)
         if not sealed.startswith(_SECRET_PREFIX):
             raise self.damaged(name, "unknown form")
@@ -234,6 +258,7 @@ class _Folder:
             raise self.damaged(name, "its check value does not fit") from error
 
     def wrong_passphrase(self) -> ConfigurationError:
+        """The error for a passphrase that opens nothing."""
         return ConfigurationError(
             f"the passphrase does not open the key store in {self.folder}",
             code="wrong_passphrase",
@@ -241,6 +266,7 @@ class _Folder:
         )
 
     def damaged(self, name: str, reason: object) -> ConfigurationError:
+        """The error for a file that is not what it should be."""
         return ConfigurationError(
             f"{name} in the key store {self.folder} is damaged: {reason}",
             code="keys_damaged",
@@ -263,16 +289,16 @@ def _new_content(passphrase: str, organisation: str, country: str, now: datetime
         "watermark_key_id": 1,
         "watermark_keys": [{"key_id": 1, "created_at": rfc3339(now)}],
     }
-    secret = secrets.token_bytes(_WATERMARK_SECRET_BYTES)
+    secret = secrets.token_bytes(WATERMARK_SECRET_BYTES)
     return {
         "root.pem": certificates.to_pem(root.certificate).encode(),
-        "root.key": _encrypted(root.key, passphrase),
+        "root.key": encrypted_key(root.key, passphrase),
         "issuing.pem": certificates.to_pem(issuing.certificate).encode(),
-        "issuing.key": _encrypted(issuing.key, passphrase),
+        "issuing.key": encrypted_key(issuing.key, passphrase),
         "signer-1.pem": certificates.to_pem(leaf, issuing.certificate).encode(),
-        "signer-1.key": _encrypted(signing_key, passphrase),
-        "log.key": _encrypted(ed25519.Ed25519PrivateKey.generate(), passphrase),
-        "watermark-1.secret": _seal_secret(secret, passphrase.encode()),
+        "signer-1.key": encrypted_key(signing_key, passphrase),
+        "log.key": encrypted_key(ed25519.Ed25519PrivateKey.generate(), passphrase),
+        "watermark-1.secret": sealed_secret(secret, passphrase.encode()),
         "keystore.json": json.dumps(index, indent=2).encode(),
     }
 
@@ -302,12 +328,13 @@ def _publish_folder(folder: Path, content: Mapping[str, bytes]) -> None:
         ) from error
 
 
-def _encrypted(key: PrivateKey, passphrase: str) -> bytes:
+def encrypted_key(key: PrivateKey, passphrase: str) -> bytes:
+    """A private key as encrypted PKCS#8, PEM."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode()))
 
 
-def _seal_secret(secret: bytes, passphrase: bytes) -> bytes:
-    """prefix | salt (16) | nonce (12) | AES-256-GCM ciphertext and tag."""
+def sealed_secret(secret: bytes, passphrase: bytes) -> bytes:
+    """A watermark secret as it is stored: prefix | salt (16) | nonce (12) | AES-256-GCM ciphertext and tag."""
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
     return (
         _SECRET_PREFIX + salt + nonce + AESGCM(_stretched(passphrase, salt)).encrypt(nonce, secret, _SECRET_PREFIX)
@@ -316,7 +343,7 @@ def _seal_secret(secret: bytes, passphrase: bytes) -> bytes:
 
 def _open_secret(sealed: bytes, passphrase: bytes) -> bytes:
     body = sealed[len(_SECRET_PREFIX) :]
-    if len(body) != 16 + 12 + _WATERMARK_SECRET_BYTES + 16:
+    if len(body) != 16 + 12 + WATERMARK_SECRET_BYTES + 16:
         raise InvalidTag
     salt, nonce, ciphertext = body[:16], body[16:28], body[28:]
     return AESGCM(_stretched(passphrase, salt)).decrypt(nonce, ciphertext, _SECRET_PREFIX)

@@ -143,8 +143,10 @@ def _signer_facts(
     at = stamp or now
     is_expired = not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc
     is_barred = bool(set(families[Family.TRUST]) - codes.MERELY_UNTRUSTED)
+    revoker = trust.revoker(claim.chain, at)
     found = None if is_barred else trust.find(claim.chain, at)
-    lapsed = trust.find(claim.chain, leaf.not_valid_after_utc) if is_expired and not is_barred else None
+    lapses = is_expired and not is_barred and revoker is None
+    lapsed = trust.find(claim.chain, leaf.not_valid_after_utc) if lapses else None
     return {
         "trust_list": found.name if found else None,
         "trust_list_date": found.date if found else lapsed.date if lapsed else None,
@@ -154,6 +156,7 @@ def _signer_facts(
         "signed_at": rfc3339(stamp) if stamp else _claimed_time(manifest),
         "time_stamped": stamp is not None,
         "certificate_expired": is_expired,
+        "revoked_by": revoker.name if revoker else None,
     }
 
 

@@ -102,6 +102,8 @@ class ManifestReport:
     `signer` is the leaf's common name, `issuer` the organisation it was issued to, `signed_at` the trusted
     time-stamp where `time_stamped`, else the time the claim states of itself. `origin` is what the manifest
     attests (generated, captured, edited, unknown). `problem` says in words what kept a credential from counting.
+    `revoked_by` names the trust list whose issuer had taken the signer's certificate back by then; such a signer is
+    on no list.
     """
 
     state: CredentialState
@@ -129,6 +131,7 @@ class ManifestReport:
     ingredient_trust_codes: tuple[str, ...] = ()
     ingredients: tuple[dict[str, Any], ...] = ()
     is_detached: bool = False
+    revoked_by: str | None = None
 
     @property
     def is_intact(self) -> bool:

@@ -14,12 +14,14 @@ import c2pa
 from core.canonical import file_sha256
 from core.errors import ConfigurationError, ReelproofError, UnreadableInput
 from core.files import publish, staging_folder
+from provenance import codes
 from provenance.manifest import Ingredient, ManifestFacts, definition_of, expected_labels, ingredient_id
 from provenance.reading import read_manifest
 from provenance.records import CredentialState, ManifestReport, SignedClip
 from provenance.settings import context_with
 from provenance.signers import Signer
 from provenance.store import StoreFault, find_store, is_cut_off
+from provenance.timestamps import TimeStamping
 from provenance.trust import OWN_LIST, TrustStore
 
 _ALGORITHMS = {
@@ -38,13 +40,15 @@ class SigningFailed(ReelproofError):
 
 @dataclass(frozen=True)
 class SigningOptions:
-    """How to sign. `tsa_url` names an RFC 3161 time-stamp server; None signs without a time-stamp.
+    """How to sign. `time_stamps` is a time-stamp server behind its breaker; `tsa_url` names one that is used
+    without; with neither the clip carries no time-stamp.
 
     `trust` is what ingredients' own credentials are judged by while signing; the carried lists by default.
     """
 
     tsa_url: str | None = None
     trust: TrustStore | None = None
+    time_stamps: TimeStamping | None = None
 
 
 DEFAULT_OPTIONS = SigningOptions()
@@ -66,15 +70,40 @@ def sign_clip(
     Raises:
         UnreadableInput: `no_such_file`, `truncated_input`, `unsignable_container`: not MP4, MOV or AVI.
         SigningFailed: `signer_failed`, `signing_failed`, `read_back_failed`.
+        ServiceUnreachable: `time_stamp_unavailable`: no time-stamp to be had, and it may not be left out.
         ConfigurationError: the C2PA library or a trust list is not as expected.
     """
     mime = container_mime(source)
     require_complete(source, mime)
+    stamps = options.time_stamps
+    tsa_url = stamps.url_to_sign_with() if stamps else options.tsa_url
+    try:
+        return _signed(source, target, mime, facts, signer, options, tsa_url)
+    except SigningFailed as failure:
+        if stamps is None or tsa_url is None or failure.code == "signer_failed":
+            raise
+        # The server may have gone between our question and the signing; what it was not, fails again below.
+        stamps.note(is_well=False)
+        return _signed(source, target, mime, facts, signer, options, stamps.url_to_sign_with())
+
+
+def _signed(
+    source: Path,
+    target: Path,
+    mime: str,
+    facts: ManifestFacts,
+    signer: Signer,
+    options: SigningOptions,
+    tsa_url: str | None,
+) -> SignedClip:
+    """Sign, read back, publish."""
+    trust = options.trust or TrustStore.default(own_root_pem=signer.root_pem)
     with staging_folder(target) as folder:
         staged = folder / target.name
-        store = _sign_into(staged, source, mime, facts, signer, options)
+        store = _sign_into(staged, source, mime, facts, signer, context_of(trust), tsa_url)
         report = read_manifest(staged, TrustStore.default(own_root_pem=signer.root_pem))
         require_whole(report, facts)
+        require_stamp(report, tsa_url)
         signed = SignedClip(target, file_sha256(staged), str(report.manifest_id), store)
         _require_same_store(staged, store)
         publish(staged, target)
@@ -164,17 +193,43 @@ class _CauseKeeper:
             raise
 
 
+def require_stamp(report: ManifestReport, tsa_url: str | None) -> None:
+    """Check that a time-stamp that was asked for stands in the credential and fits the signature.
+
+    Whether its server is on a list is not asked: an own server is on none.
+
+    Raises:
+        SigningFailed: `read_back_failed`.
+    """
+    told = {*report.success_codes, *report.informational_codes}
+    if tsa_url is not None and codes.TIME_STAMP_VALID not in told:
+        raise SigningFailed(
+            "the signed clip did not read back whole: its time-stamp is missing or does not fit",
+            code="read_back_failed",
+            hint="check the time-stamp server; nothing was published",
+        )
+
+
+def context_of(trust: TrustStore) -> c2pa.Context:
+    """The library's context that judges ingredients by `trust` while signing."""
+    return context_with((*trust.claim_anchors(), *trust.time_stamp_anchors()))
+
+
 def _sign_into(
-    staged: Path, source: Path, mime: str, facts: ManifestFacts, signer: Signer, options: SigningOptions
+    staged: Path,
+    source: Path,
+    mime: str,
+    facts: ManifestFacts,
+    signer: Signer,
+    context: c2pa.Context,
+    tsa_url: str | None,
 ) -> bytes:
     """Sign into a staged file; the manifest store as embedded."""
     callback = _CauseKeeper(signer)
-    trust = options.trust or TrustStore.default(own_root_pem=signer.root_pem)
-    context = context_with((*trust.claim_anchors(), *trust.time_stamp_anchors()))
     try:
         with (
             c2pa.Signer.from_callback(
-                callback, _algorithm(signer), signer.certificate_chain_pem, options.tsa_url
+                callback, _algorithm(signer), signer.certificate_chain_pem, tsa_url
             ) as c2pa_signer,
             c2pa.Builder(_definition(facts), context=context) as builder,
             source.open("rb") as unsigned,

@@ -8,13 +8,15 @@ the wrong list. Lists lie in `provenance/data/` as published, with date, source 
 import datetime as dt
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import (
     Criticality,
@@ -45,7 +47,7 @@ class TrustList:
 
     `claim_anchors_pem` are roots or issuing CAs; `allowed_leaves_pem` are single signer certificates trusted as
     they are; `claim_ekus` are the key purposes (OIDs) of which a signer needs at least one; `date` is when the list
-    was published (ISO 8601, a year and month or a day).
+    was published (ISO 8601, a year and month or a day). `crl_pem` names certificates that their issuer took back.
     """
 
     name: str
@@ -57,6 +59,7 @@ class TrustList:
     time_stamp_anchors_pem: str = ""
     source: str = ""
     note: str = ""
+    crl_pem: str = ""
 
     def age_days(self, today: dt.date) -> int:
         """Days since the list was published, counted from the first day it names."""
@@ -68,7 +71,16 @@ class TrustList:
         leaf = chain[0]
         if sha256_fingerprint(leaf) in _fingerprints(self.allowed_leaves_pem):
             return leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc
+        if self.revokes(chain, at):
+            return False
         return _may_sign_claims(leaf, self.claim_ekus) and _chain_ends_at(self.claim_anchors_pem, chain, at)
+
+    def revokes(self, chain: tuple[x509.Certificate, ...], at: datetime) -> bool:
+        """Whether the leaf's issuer had taken it back by the instant `at` (a trusted time-stamp, or now).
+
+        What was time-stamped before stays good: an attacker with the key cannot make an earlier stamp.
+        """
+        return any(_is_revoked(crl, chain, at) for crl in _parsed_crls(self.crl_pem))
 
 
 @dataclass(frozen=True)
@@ -78,14 +90,18 @@ class TrustStore:
     lists: tuple[TrustList, ...]
 
     @classmethod
-    def default(cls, own_root_pem: str = "", custom_pem: str = "") -> "TrustStore":
+    def default(cls, own_root_pem: str = "", custom_pem: str = "", own_crl_pem: str = "") -> "TrustStore":
         """Our own root, the official C2PA list, the frozen interim list, and roots a person added.
+
+        `own_crl_pem` names our own certificates that were revoked.
 
         Raises:
             ConfigurationError: `trust_list_damaged`: a carried list differs from its recorded digest;
-                `bad_trust_pem`: a given PEM holds no certificate.
+                `bad_trust_pem`: a given PEM holds no certificate, or no revocation list.
         """
-        lists = [*_own_lists(own_root_pem, OWN_LIST, "This installation's own root")]
+        _parsed_crls(own_crl_pem)
+        own = _own_lists(own_root_pem, OWN_LIST, "This installation's own root")
+        lists = [replace(one, crl_pem=own_crl_pem) for one in own]
         lists += _carried_lists()
         lists += _own_lists(custom_pem, CUSTOM_LIST, "Roots added by the operator")
         return cls(tuple(lists))
@@ -93,6 +109,10 @@ class TrustStore:
     def find(self, chain: tuple[x509.Certificate, ...], at: datetime) -> TrustList | None:
         """The first list that holds the chain at the instant `at`, or None."""
         return next((one for one in self.lists if one.holds(chain, at)), None)
+
+    def revoker(self, chain: tuple[x509.Certificate, ...], at: datetime) -> TrustList | None:
+        """The list whose issuer had revoked the leaf by the instant `at`, or None."""
+        return next((one for one in self.lists if one.revokes(chain, at)), None)
 
     def claim_anchors(self) -> tuple[Anchors, ...]:
         """Roots for claims, under each list's name. Only for what the library notes of ingredients when signing."""
@@ -193,6 +213,37 @@ def _parsed(pem: str) -> tuple[x509.Certificate, ...]:
 @lru_cache(maxsize=32)
 def _fingerprints(pem: str) -> frozenset[str]:
     return frozenset(sha256_fingerprint(one) for one in _parsed(pem))
+
+
+@lru_cache(maxsize=32)
+def _parsed_crls(pem: str) -> tuple[x509.CertificateRevocationList, ...]:
+    marker = "-----BEGIN X509 CRL-----"
+    try:
+        return tuple(x509.load_pem_x509_crl((marker + part).encode()) for part in pem.split(marker)[1:])
+    except ValueError as error:
+        raise ConfigurationError(
+            f"a revocation list cannot be read: {error}",
+            code="bad_trust_pem",
+            hint="give revocation lists in PEM form; an own one is made anew by `reelproof keys revoke`",
+        ) from error
+
+
+def _is_revoked(crl: x509.CertificateRevocationList, chain: tuple[x509.Certificate, ...], at: datetime) -> bool:
+    if len(chain) < 2 or crl.issuer != chain[0].issuer or not crl.is_signature_valid(_issuer_key(chain[1])):
+        return False
+    entry = crl.get_revoked_certificate_by_serial_number(chain[0].serial_number)
+    return entry is not None and entry.revocation_date_utc <= at
+
+
+def _issuer_key(issuer: x509.Certificate) -> CertificateIssuerPublicKeyTypes:
+    key = issuer.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
+        raise ConfigurationError(
+            "a revocation list is signed with a kind of key that is not used for claims",
+            code="bad_trust_pem",
+            hint="use lists of issuers with EC, RSA or Ed25519 keys",
+        )
+    return key
 
 
 def _may_sign_claims(leaf: x509.Certificate, ekus: tuple[str, ...]) -> bool:

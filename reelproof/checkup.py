@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from core.errors import ReelproofError
 from reelproof.settings import Settings
-from reelproof.wiring import keys_folder, open_keys
+from reelproof.wiring import keys_folder, open_keys, signer_of, trust_of
 
 _FREE_DISK_BYTES = 1 << 30
 _LAPSES_SOON_DAYS = 30
@@ -37,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("log", _log),
         ("sandbox", _sandbox),
         ("signing", _signing),
+        ("time-stamps", _time_stamps),
         ("model", _model),
     )
     findings: list[Finding] = []
@@ -90,8 +91,11 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 def _trust(settings: Settings) -> Iterator[Finding]:
     from provenance.trust import OWN_LIST, TrustStore
 
-    root = open_keys(settings).root_pem if keys_folder(settings).exists() else ""
-    for row in TrustStore.default(own_root_pem=root).describe(datetime.now(UTC).date()):
+    trust = TrustStore.default()
+    if keys_folder(settings).exists():
+        keys = open_keys(settings)
+        trust = trust_of(settings, keys, signer_of(settings, keys))
+    for row in trust.describe(datetime.now(UTC).date()):
         stale = row["name"] != OWN_LIST and row["age_days"] > _STALE_LIST_DAYS
         text = f"{row['title']}: {row['anchors']} anchors, {row['age_days']} days old"
         yield Finding("trust", "warning" if stale else "ok", text, row["note"] if stale else "")
@@ -133,6 +137,19 @@ def _signing(_: Settings) -> Iterator[Finding]:
 
     self_test()
     yield Finding("signing", "ok", "a clip signs, reads back, and a flipped byte is noticed")
+
+
+def _time_stamps(settings: Settings) -> Iterator[Finding]:
+    from provenance.timestamps import gives_stamps
+
+    if settings.tsa_url is None:
+        hint = "Set REELPROOF_TSA_URL: without a time-stamp a credential lapses with its certificate."
+        yield Finding("time-stamps", "warning", "no time-stamp server is set", hint)
+    elif gives_stamps(settings.tsa_url, 5.0):
+        yield Finding("time-stamps", "ok", "the time-stamp server gives stamps")
+    else:
+        hint = f"Clips then {'wait' if settings.tsa_when_down == 'wait' else 'carry no time-stamp'}."
+        yield Finding("time-stamps", "fault", "the time-stamp server does not answer", hint)
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

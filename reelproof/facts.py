@@ -46,6 +46,7 @@ def manifest_facts(
         coverage=facts["coverage"],
         ingredients=_ingredients(facts),
         provider=settings.system_name,
+        detector_url=settings.public_url or "",
         manifest_id=facts["manifest_id"],
     )
 

@@ -32,7 +32,8 @@ from provenance.fingerprint import fingerprint_clip
 from provenance.keys import KeyStore
 from provenance.records import Fingerprint, Release, SignedClip, SoftBinding
 from provenance.repository import ManifestRepository
-from provenance.signing import sign_clip
+from provenance.signers import Signer
+from provenance.signing import DEFAULT_OPTIONS, SigningOptions, sign_clip
 from reelproof.facts import manifest_facts, release_report
 from reelproof.marking import Marker
 from reelproof.output_check import OutputCheck
@@ -59,7 +60,10 @@ NOBODY_SPECIAL = Asker()
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Makes released clips. Thread-safe; every step may be repeated after a crash with the same request ID."""
+    """Makes released clips. Thread-safe; every step may be repeated after a crash with the same request ID.
+
+    `signer` signs claims instead of the home's own key; `signing` names the time-stamp server.
+    """
 
     settings: Settings
     clock: Clock
@@ -73,6 +77,8 @@ class Pipeline:
     open_untrusted: Callable[[Path], Clip]
     looker: ReferenceLooker
     output: OutputCheck
+    signer: Signer | None = None
+    signing: SigningOptions = DEFAULT_OPTIONS
 
     def generate(
         self,
@@ -277,7 +283,8 @@ class Pipeline:
         bindings = self._bindings(marked, fingerprint)
         self.gate.record("sign-intent", approval.request_id, content_id=marked.content_id)
         facts = manifest_facts(marked, bindings, approval, self.log, self.settings, self.clock)
-        signed = sign_clip(marked.path, marked.path.with_name("signed.mp4"), facts, self.keys.signer())
+        signer, target = self.signer or self.keys.signer(), marked.path.with_name("signed.mp4")
+        signed = sign_clip(marked.path, target, facts, signer, options=self.signing)
         described = {name: value for name, value in marked.facts.items() if name not in ("timings_s", "parent")}
         self.repository.put(
             Release(

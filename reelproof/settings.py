@@ -46,9 +46,38 @@ class Settings(BaseSettings):
     )
     backend: Literal["embedded", "wan"] = Field("embedded", description="Generator used when a request names none.")
     wan_model: Path | None = Field(None, description="Local folder of a Wan checkpoint for the diffusers backend.")
+    )
+    )
+    )
     pixel_psnr_db: float = Field(44.0, ge=36, le=60, description="Fidelity of the pixel watermark, dB.")
     encode_crf: int = Field(16, ge=0, le=40, description="x264 constant rate factor of released clips.")
     tsa_url: str | None = Field(None, description="RFC 3161 time-stamp server; unset, clips carry no time-stamp.")
+    tsa_when_down: Literal["wait", "untimed"] = Field(
+        "wait", description="Without an answer from the time-stamp server: wait and then fail, or sign untimed."
+    )
+    tsa_wait_s: float = Field(60.0, ge=0, description="How long a clip waits for the time-stamp server, seconds.")
+    signer: Literal["local", "pkcs11", "command"] = Field(
+        "local", description="Who signs claims: the home's own key, a PKCS#11 token, or a program."
+    )
+    signer_chain: Path | None = Field(
+        None, description="PEM chain of a PKCS#11 or program signer: leaf first, root last."
+    )
+    signer_command: tuple[str, ...] = Field(
+        (), description="Program that signs what it reads on stdin; its arguments as a JSON list."
+    )
+    pkcs11_module: Path | None = Field(None, description="PKCS#11 library of the token.")
+    pkcs11_token: str = Field("", description="Label of the PKCS#11 token.")
+    pkcs11_key: str = Field("", description="Label of the signing key in the token.")
+    pkcs11_pin: SecretStr | None = Field(None, description="User PIN of the token.")
+    trust_roots: Path | None = Field(
+        None, description="PEM file of further roots trusted to sign claims: the trust list `custom`."
+    )
+    blob_url: str | None = Field(
+        None, description="Where manifest stores lie: `s3://bucket/prefix`; default: a folder in the home."
+    )
+    public_url: str | None = Field(
+        None, description="Where others reach this server; named in manifests and in soft-binding answers."
+    )
     invert_noise: Literal["never", "fallback", "always"] = Field(
         "fallback", description="When the detector reads the noise mark: it costs a model inversion."
     )

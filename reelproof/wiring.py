@@ -20,14 +20,18 @@ from generator.port import GeneratorBackend, LatentInverter, Latents
 from policy.consent import ConsentKeys
 from policy.consent_desk import ConsentDesk
 from policy.consent_store import ConsentStore
-from policy.filter import PolicyFilter
 from policy.gate import PolicyGate
 from policy.log import DecisionLog
 from policy.references import FaceFinder
 from policy.reviews import ReviewQueue
-from provenance.blobs import FolderBlobStore
+from provenance.blobs import BlobStore, FolderBlobStore
 from provenance.keys import KeyStore
+from provenance.object_blobs import ObjectBlobStore
+from provenance.remote_signers import command_signer, pkcs11_signer
 from provenance.repository import ManifestRepository, SqlManifestRepository
+from provenance.signers import Signer
+from provenance.signing import SigningOptions
+from provenance.timestamps import TimeStamping
 from provenance.trust import TrustStore
 from reelproof.backends import Backends
 from reelproof.output_check import OutputCheck
@@ -75,9 +79,10 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     log = DecisionLog(settings.home / "log", keys.log_key, settings.log_origin)
     consents = consent_desk(settings, keys, clock)
     reviews = ReviewQueue(settings.home / "reviews.db", _derived(keys, b"reelproof/reviews/1"))
-    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock, consents, reviews)
-    repository = SqlManifestRepository(settings.repository_url, FolderBlobStore(settings.home / "blobs"))
-    trust = TrustStore.default(own_root_pem=keys.root_pem)
+    blobs = blob_store_of(settings)
+    repository = SqlManifestRepository(settings.repository_url, blobs)
+    signer = signer_of(settings, keys)
+    trust = trust_of(settings, keys, signer)
     backends = backends or backends_of(settings)
     pixel, noise = PixelWatermark(), NoiseWatermark()
     untrusted = partial(_open_untrusted, settings)
@@ -85,8 +90,9 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     looker = ReferenceLooker(finder, trust, untrusted)
     output = OutputCheck(finder, gate, reviews, settings.home / "held", clock)
     pipeline = Pipeline(
-        settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted, looker, output
-    )
+        settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted, looker, output,
+        signer, SigningOptions(trust=trust, time_stamps=time_stamping_of(settings)),
+    )  # fmt: skip
     detector = Detector(
         trust,
         repository,
@@ -115,6 +121,66 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         Witnesses.configured(settings.witnesses, log.reader, settings.home / "log"),
         made_keys,
     )
+
+
+def signer_of(settings: Settings, keys: KeyStore) -> Signer:
+    """Who signs claims, as set.
+
+    Raises:
+        ConfigurationError: a token, program or chain that can't be used, or a setting that is missing.
+    """
+    if settings.signer == "local":
+        return keys.signer()
+    if settings.signer_chain is None:
+        raise _incomplete("REELPROOF_SIGNER_CHAIN")
+    if settings.signer == "command":
+        if not settings.signer_command:
+            raise _incomplete("REELPROOF_SIGNER_COMMAND")
+        return command_signer(settings.signer_command, settings.signer_chain)
+    if settings.pkcs11_module is None or settings.pkcs11_pin is None:
+        raise _incomplete("REELPROOF_PKCS11_MODULE and REELPROOF_PKCS11_PIN")
+    pin = settings.pkcs11_pin.get_secret_value()
+    return pkcs11_signer(
+        settings.pkcs11_module, settings.pkcs11_token, pin, settings.pkcs11_key, settings.signer_chain
+    )
+
+
+def _incomplete(names: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the signer that is set needs {names}",
+        code="signer_incomplete",
+        hint="docs/provenance.md shows an example.",
+    )
+
+
+def trust_of(settings: Settings, keys: KeyStore, signer: Signer) -> TrustStore:
+    """The trust lists of this home: our own roots, the carried lists, the operator's own."""
+    own = "".join(dict.fromkeys((keys.root_pem, signer.root_pem)))
+    custom = ""
+    if settings.trust_roots is not None:
+        try:
+            custom = settings.trust_roots.read_text()
+        except (OSError, UnicodeDecodeError) as fault:
+            raise ConfigurationError(
+                f"the trusted roots {settings.trust_roots} can't be read",
+                code="bad_trust_pem",
+                hint="Correct REELPROOF_TRUST_ROOTS, or unset it.",
+            ) from fault
+    return TrustStore.default(own_root_pem=own, custom_pem=custom, own_crl_pem=keys.crl_pem)
+
+
+def time_stamping_of(settings: Settings) -> TimeStamping | None:
+    """The time-stamp server that is set, behind its breaker, or None."""
+    if settings.tsa_url is None:
+        return None
+    return TimeStamping(settings.tsa_url, settings.tsa_when_down, settings.tsa_wait_s)
+
+
+def blob_store_of(settings: Settings) -> BlobStore:
+    """Where manifest stores lie, as set."""
+    if settings.blob_url is not None:
+        return ObjectBlobStore(settings.blob_url)
+    return FolderBlobStore(settings.home / "blobs")
 
 
 def consent_desk(settings: Settings, keys: KeyStore, clock: Clock) -> ConsentDesk:
@@ -152,7 +218,7 @@ def create_keys(settings: Settings, clock: Clock | None = None) -> KeyStore:
         write_atomically(_passphrase_file(settings), secrets.token_urlsafe(_PASSPHRASE_BYTES).encode(), mode=0o600)
     return KeyStore.create(
         keys_folder(settings),
-        _passphrase(settings),
+        passphrase_of(settings),
         organisation=settings.organisation,
         clock=clock or SystemClock(),
     )
@@ -160,14 +226,19 @@ def create_keys(settings: Settings, clock: Clock | None = None) -> KeyStore:
 
 def open_keys(settings: Settings) -> KeyStore:
     """The keys of a home. Raises ConfigurationError where there are none, or they don't open."""
-    return KeyStore.open(keys_folder(settings), _passphrase(settings))
+    return KeyStore.open(keys_folder(settings), passphrase_of(settings))
 
 
 def _passphrase_file(settings: Settings) -> Path:
     return settings.home / "passphrase"
 
 
-def _passphrase(settings: Settings) -> str:
+def passphrase_of(settings: Settings) -> str:
+    """What opens the home's private keys: the setting, or the file beside them.
+
+    Raises:
+        ConfigurationError: `passphrase_missing`.
+    """
     if settings.key_passphrase is not None:
         return settings.key_passphrase.get_secret_value()
     try:

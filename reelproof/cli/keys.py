@@ -1,6 +1,7 @@
 """`keys`: the signing, log and watermark keys of this home."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,6 +40,50 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print the ke
         return
     for row in rows:
         until = row["valid_until"] or "no end"
-        out.print(
-            f"{row['purpose']:<16} {row['status']:<8} {until:<22} {row['fingerprint'][:24]}  {row['subject']}"
-        )
+        purpose = " ".join(str(part) for part in (row["purpose"], row.get("number")) if part)
+        out.print(f"{purpose:<16} {row['status']:<8} {until:<22} {row['fingerprint'][:24]}  {row['subject']}")
+
+
+@app.command("rotate")
+def rotate(
+    which: Annotated[Literal["signing", "watermark"], typer.Argument(help="Which key to replace.")] = "signing",
+) -> None:
+    """A new signing or watermark key in use from now on; older clips stay valid and readable."""
+    from provenance.rotation import rotate_signer, rotate_watermark
+    from reelproof.wiring import keys_folder, passphrase_of
+
+    settings = load_settings()
+    made = rotate_signer if which == "signing" else rotate_watermark
+    store = made(keys_folder(settings), passphrase_of(settings))
+    number = store.index["signer"] if which == "signing" else store.watermark_key_id
+    note(f"{which} key {number} is in use now; restart a running server")
+
+
+@app.command("revoke")
+def revoke(
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Which signer, as `keys list` numbers it.")],
+    reason: Annotated[str, typer.Option(help="key-compromise, superseded, cessation or affiliation-changed.")] = (
+        "key-compromise"
+    ),
+) -> None:
+    """Take a signing certificate back: nobody trusts what it signs, and its private key is destroyed.
+
+    What carries a trusted time-stamp from before stays trusted; what carries none does not.
+    """
+    from provenance.rotation import revoke_signer
+    from reelproof.wiring import keys_folder, passphrase_of
+
+    settings = load_settings()
+    store = revoke_signer(keys_folder(settings), passphrase_of(settings), number, reason=reason)
+    note(f"signer {number} is revoked; signer {store.index['signer']} is in use; restart a running server")
+    note("hand the new revocation list to those who trust you: `reelproof keys export-trust DIR`")
+
+
+@app.command("export-trust")
+def export(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where root and lists go.")]) -> None:
+    """What others need to trust clips signed here: root, revocation list, and a description. No secret."""
+    from provenance.rotation import export_trust
+    from reelproof.wiring import open_keys
+
+    for path in export_trust(open_keys(load_settings()), folder):
+        out.print(str(path), markup=False)
