@@ -48,12 +48,14 @@ def _same(clip: Clip, _: Rng) -> Clip:
 
 @dataclass(frozen=True)
 class Attack:
-    """What happens to a marked clip. `splice` attacks get a second clip with another payload after the cut."""
+    """What happens to a marked clip: encoders `before`, the change, the chain of encoders that ends it. `splice`
+    attacks get a second clip with another payload after the cut."""
 
     name: str
     group: str
     change: Change = _same
     chain: tuple[Encoder, ...] = (_x264(23, "veryfast"),)
+    before: tuple[Encoder, ...] = ()
     splice: bool = False
     grows: float = 1.0
 
@@ -63,13 +65,17 @@ class Attack:
 
     def apply(self, clip: Clip, clip_name: str, folder: Path) -> Clip:
         """The attacked clip, lying in `folder` as the last encoder of the chain wrote it."""
-        result = self.change(clip, seeded(clip_name, self.name))
-        for step, encoder in enumerate(self.chain):
-            path = folder / f"step{step}{encoder.suffix}"
-            write_clip(result, path, crf=encoder.crf, preset=encoder.preset, codec=encoder.codec)
-            _ordinary_again()
-            result = open_clip(path)
-        return result
+        first = _encoded(clip, self.before, folder / "before")
+        return _encoded(self.change(first, seeded(clip_name, self.name)), self.chain, folder / "after")
+
+
+def _encoded(clip: Clip, chain: tuple[Encoder, ...], stem: Path) -> Clip:
+    for step, encoder in enumerate(chain):
+        path = stem.with_name(f"{stem.name}{step}{encoder.suffix}")
+        write_clip(clip, path, crf=encoder.crf, preset=encoder.preset, codec=encoder.codec)
+        _ordinary_again()
+        clip = open_clip(path)
+    return clip
 
 
 def _ordinary_again() -> None:
@@ -151,13 +157,16 @@ def _temporal() -> list[Attack]:
 
 
 def _combined() -> list[Attack]:
+    """The field's suite encodes first, then cuts and dims (Video Seal's Sequential(H264, Crop, Brightness)); where a
+    cut and dimmed clip is encoded last, less of the mark is left to encode."""
     cut_dimmed = _then(f.crop(0.71), f.pictures(f.brightness(0.5)))
     rows = [
-        Attack(f"x264 CRF {crf} + crop 0.71 + brightness 0.5", "combined", cut_dimmed, (_x264(crf),))
+        Attack(f"x264 CRF {crf} + crop 0.71 + brightness 0.5", "combined", cut_dimmed, before=(_x264(crf),))
         for crf in (23, 30, 40, 50)
     ]
     return [
         *rows,
+        Attack("crop 0.71 + brightness 0.5 + x264 CRF 40", "combined", cut_dimmed, (_x264(40),)),
         Attack("logo and caption", "combined", scenes.captioned),
         Attack("picture in picture 0.5", "combined", scenes.picture_in_picture),
         Attack("screen recording", "combined", scenes.on_a_screen, (_x264(28, "veryfast"),)),

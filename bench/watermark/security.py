@@ -20,7 +20,7 @@ from core.video import open_clip, scaled
 from watermark.keystream import key_bytes
 from watermark.payload import Payload
 from watermark.pixel.layout import CANONICAL_LONG_PX
-from watermark.pixel.pattern import NARROW_SIGMA_PX, WIDE_SIGMA_PX
+from watermark.pixel.pattern import WIDE_SIGMA_PX
 from watermark.quality import measure as quality_of
 
 Plane = NDArray[np.float32]
@@ -29,7 +29,7 @@ COUNTS, QUICK_COUNTS = (10, 50, 200), (4, 8)
 _SIZE, _FRAMES, _FPS = (640, 360), 24, 24
 _FAR_PX = 32
 _OVER_TIME = ("camera/sam2-05_*", "camera/sam2-03_*", "generated/kling1.6-kling16-52*", "generated/veo2-G1*")
-_OVER_TIME_FRAMES = 96
+_OVER_TIME_FRAMES, _MARK_LEVELS = 96, 5.0
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _averaging(marked: Clip, counts: tuple[int, ...], original: Clip) -> list[di
 
 def _over_time(quick: bool) -> list[dict[str, Any]]:
     """Somebody who knows the layout, with one clip: the turning layer from differences of half seconds, the
-    standing one from their mean, both through the drawing kernel, taken off again half second by half second."""
+    standing one from their mean, taken off again half second by half second."""
     chosen = real_paths(_OVER_TIME[:1] if quick else _OVER_TIME)
     clips = [(p.stem, _start_of(open_clip(p), _OVER_TIME_FRAMES)) for p in chosen]
     drawn = Clip.from_array(scaled(synthetic(3, _OVER_TIME_FRAMES), *_SIZE).to_array(), _FPS)
@@ -178,7 +178,7 @@ def _taken_off(marked: Clip, per_slot: int, *, with_standing: bool) -> Clip:
     """Each half second less its estimates: as they are, or lowered to 45 dB where they would do more damage."""
     pictures = marked.to_array()
     slots = [pictures[i : i + per_slot] for i in range(0, len(pictures), per_slot)]
-    seen = [_drawn_part(np.mean([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in slot], axis=0)) for slot in slots]
+    seen = [_fine_part(np.mean([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in slot], axis=0)) for slot in slots]
     standing = np.mean(seen, axis=0) if with_standing else np.zeros_like(seen[0])
     frames = []
     for at, slot in enumerate(slots):
@@ -189,11 +189,11 @@ def _taken_off(marked: Clip, per_slot: int, *, with_standing: bool) -> Clip:
     return Clip.from_array(np.concatenate(frames), _FPS)
 
 
-def _drawn_part(luma: NDArray[np.float64]) -> Plane:
-    """What of a picture the drawing kernel could have drawn."""
+def _fine_part(luma: NDArray[np.float64]) -> Plane:
+    """A picture less what is coarser than the mark, within the levels that a mark can have."""
     share = max(_SIZE) / CANONICAL_LONG_PX
-    narrow, wide = (cv2.GaussianBlur(luma, (0, 0), s * share) for s in (NARROW_SIGMA_PX, WIDE_SIGMA_PX))
-    return np.asarray(np.clip(narrow - wide, -6.0, 6.0), np.float32)
+    fine = luma - cv2.GaussianBlur(luma, (0, 0), 2.0 * WIDE_SIGMA_PX * share)
+    return np.asarray(np.clip(fine, -_MARK_LEVELS, _MARK_LEVELS), np.float32)
 
 
 def _copied(marked: Clip, other: Clip) -> dict[str, Any]:
