@@ -157,8 +157,8 @@ def _temporal() -> list[Attack]:
 
 
 def _combined() -> list[Attack]:
-    """The field's suite encodes first, then cuts and dims (Video Seal's Sequential(H264, Crop, Brightness)); where a
-    cut and dimmed clip is encoded last, less of the mark is left to encode."""
+    """The field's suite encodes first, then cuts and dims (Video Seal's Sequential(H264, Crop, Brightness)); where
+    a cut and dimmed clip is encoded last, less of the mark is left to encode."""
     cut_dimmed = _then(f.crop(0.71), f.pictures(f.brightness(0.5)))
     rows = [
         Attack(f"x264 CRF {crf} + crop 0.71 + brightness 0.5", "combined", cut_dimmed, before=(_x264(crf),))
