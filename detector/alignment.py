@@ -1,63 +1,84 @@
-"""Lays a cut-out copy back where it lay in the marked original, so that the pictures can be compared."""
+"""Lays a copy back where it lay in the marked original, so that the pictures can be compared.
+
+Placements are 3 × 3 matrices from the copy's pixels to a canvas of the whole original: cut-outs, turns, mirrors,
+uneven scales and perspective are all one of those.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from core.clip import Clip, Frame
+from core.clip import RGB, Clip, Frame
 from watermark.extraction import Geometry
+from watermark.pixel.layout import CanonicalGrid
 
-_CANVAS_PX = 256
+Matrix = NDArray[np.float64]
+CANVAS_PX = 256
 _WHOLE = 0.02  # a copy that covers the original to within 2 % of each side is compared as it is
 
 
-def is_cut_out(clip: Clip, geometry: Geometry, marked_size: tuple[int, int]) -> bool:
-    """Whether the mark says that the clip shows only a part of the picture that was marked.
+def placement(geometry: Geometry, marked_size: tuple[int, int], canvas_size: tuple[float, float]) -> Matrix | None:
+    """From the copy's pixels to a canvas of (width, height) that holds the whole original, or None if unknown."""
+    if not geometry.homography or min(marked_size) <= 0:
+        return None
+    grid = CanonicalGrid.of(*marked_size)
+    to_canvas = np.diag([canvas_size[0] / grid.width_px, canvas_size[1] / grid.height_px, 1.0])
+    return np.asarray(to_canvas @ np.array(geometry.homography, np.float64).reshape(3, 3))
 
-    `marked_size` is (width, height) of the original in pixels. Turned clips are left alone: False.
+
+def whole_placement(clip_size: tuple[int, int], canvas_size: tuple[float, float]) -> Matrix:
+    """The placement of a copy that shows the whole original."""
+    return np.diag([canvas_size[0] / clip_size[0], canvas_size[1] / clip_size[1], 1.0])
+
+
+def corners(matrix: Matrix, clip_size: tuple[int, int]) -> NDArray[np.float64]:
+    """Where the copy's four corners lie on the canvas, (4, 2), clockwise from the top left one."""
+    width, height = clip_size
+    square = np.array([[[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]])
+    return np.asarray(cv2.perspectiveTransform(square, matrix)[0], np.float64)
+
+
+def is_moved(clip_size: tuple[int, int], matrix: Matrix, canvas_size: tuple[float, float]) -> bool:
+    """Whether the copy shows anything else than the whole original upright."""
+    there = corners(matrix, clip_size) / np.array(canvas_size)
+    whole = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    return bool(np.abs(there - whole).max() > _WHOLE)
+
+
+def laid_back(clip: Clip, geometry: Geometry, marked_size: tuple[int, int]) -> Clip | None:
+    """The clip on a 256 × 256 canvas of the whole marked picture; what was cut away repeats the nearest edge.
+
+    None where the mark says that the clip shows the whole picture upright, or not how it lies.
     """
-    if abs(geometry.rotation_deg) > 0.5 or geometry.flipped:
-        return False
-    width, height = marked_size
-    covered = (clip.info.width_px * geometry.scale / width, clip.info.height_px * geometry.scale_y / height)
-    shifted = max(abs(geometry.shift_x_px) / width, abs(geometry.shift_y_px) / height)
-    return min(covered) < 1 - _WHOLE or max(covered) > 1 + _WHOLE or shifted > _WHOLE
-
-
-def laid_back(clip: Clip, geometry: Geometry, marked_size: tuple[int, int]) -> Clip:
-    """The clip on a 256 × 256 canvas of the whole marked picture; what was cut away repeats the nearest edge."""
-    width, height = marked_size
-    across, down = _CANVAS_PX / width, _CANVAS_PX / height
-    placing = np.array(
-        [
-            [geometry.scale * across, 0.0, geometry.shift_x_px * across],
-            [0.0, geometry.scale_y * down, geometry.shift_y_px * down],
-        ]
-    )
+    size = (clip.info.width_px, clip.info.height_px)
+    matrix = placement(geometry, marked_size, (CANVAS_PX, CANVAS_PX))
+    if matrix is None or not is_moved(size, matrix, (CANVAS_PX, CANVAS_PX)):
+        return None
 
     def place(frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            yield Frame(frame.time_s, _placed(frame.rgb, placing))
+            yield Frame(frame.time_s, warped(frame.rgb, matrix, (CANVAS_PX, CANVAS_PX)))
 
-    return clip.mapped(place, width_px=_CANVAS_PX, height_px=_CANVAS_PX)
-
-
-def _placed(rgb: Any, placing: Any) -> Any:
-    small, shrunk = _prefiltered(rgb, placing)
-    size = (_CANVAS_PX, _CANVAS_PX)
-    return cv2.warpAffine(small, shrunk, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return clip.mapped(place, width_px=CANVAS_PX, height_px=CANVAS_PX)
 
 
-def _prefiltered(rgb: Any, placing: Any) -> tuple[Any, Any]:
-    """The picture shrunk by area to the size it takes on the canvas: warping alone would alias."""
+def warped(picture: RGB, matrix: Matrix, size: tuple[int, int]) -> RGB:
+    """A picture laid on a canvas of (width, height) pixels, shrunk by area first: warping alone would alias."""
+    small, adjusted = _prefiltered(picture, matrix, size)
+    laid = cv2.warpPerspective(small, adjusted, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(laid, np.uint8)
+
+
+def _prefiltered(rgb: Any, matrix: Matrix, size: tuple[int, int]) -> tuple[Any, Matrix]:
     height, width, _ = rgb.shape
-    wanted = (max(1, round(width * placing[0, 0])), max(1, round(height * placing[1, 1])))
-    if wanted[0] >= width or wanted[1] >= height:
-        return rgb, placing
+    there = corners(matrix, (width, height))
+    across = float(np.linalg.norm(there[1] - there[0]) + np.linalg.norm(there[2] - there[3])) / 2
+    down = float(np.linalg.norm(there[3] - there[0]) + np.linalg.norm(there[2] - there[1])) / 2
+    wanted = (int(np.clip(round(across), 1, width)), int(np.clip(round(down), 1, height)))
+    if wanted == (width, height):
+        return rgb, matrix
     small = cv2.resize(rgb, wanted, interpolation=cv2.INTER_AREA)
-    adjusted = placing.copy()
-    adjusted[0, 0] *= width / wanted[0]
-    adjusted[1, 1] *= height / wanted[1]
-    return small, adjusted
+    return small, matrix @ np.diag([width / wanted[0], height / wanted[1], 1.0])

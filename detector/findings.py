@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from detector.inspection import Inspection
 from provenance.fingerprint import Similarity
 from provenance.records import CredentialState, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction
@@ -87,7 +88,8 @@ class ReleaseMatch:
 
     `found_by` lists what led to it (`pixel_watermark`, `noise_watermark`, `fingerprint`). `credential` is our
     reading of the kept manifest store. `differing_bindings` names soft bindings of that credential that contradict
-    what was read from the clip: one is enough to take the match away.
+    what was read from the clip: one is enough to take the match away. `inspection` tells what was done to the
+    copy, `changes` the same as values: `{"kind", "start_s", "end_s", …}`, in order of time.
     """
 
     release: Release
@@ -97,6 +99,8 @@ class ReleaseMatch:
     differing_bindings: tuple[str, ...] = ()
     same_bytes: bool = False
     edits: tuple[str, ...] = ()
+    inspection: Inspection | None = None
+    changes: tuple[dict[str, Any], ...] = ()
 
     @property
     def comparison(self) -> Comparison:
@@ -105,6 +109,10 @@ class ReleaseMatch:
             return Comparison.AGREES
         if self.differing_bindings:
             return Comparison.DIFFERS
+        if self.inspection is not None and self.inspection.agrees and self.found_by != ("fingerprint",):
+            # A mark led here, and place by place the pictures are the release's: a paste or a caption upsets the
+            # fingerprint of the whole picture long before that.
+            return Comparison.AGREES
         if self.similarity is None or not self.similarity.is_conclusive:
             return Comparison.UNCLEAR
         if self.similarity.agrees:
@@ -124,12 +132,23 @@ class ReleaseMatch:
 
 
 @dataclass(frozen=True)
+class ReleasedPart:
+    """A stretch of the clip under one mark. `content_hex` is the mark's ID, `manifest_id` the release it leads to
+    (None where this repository holds none)."""
+
+    start_s: float
+    end_s: float
+    content_hex: str
+    manifest_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
     """One clip's readings. The defaults are those of a clip in which nothing was found.
 
     `marked` is the release that a mark led to, `alike` the most alike one by fingerprint; often the same.
-    `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `now` is the date of the reading,
-    ISO 8601, for what depends on age.
+    `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
+    stretches of the clip carry different marks: it was joined from them.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)
@@ -145,6 +164,7 @@ class Findings:
     timeline: tuple[dict[str, Any], ...] = ()
     regions: Mapping[str, Any] | None = None
     tamper_searched: bool = False
+    parts: tuple[ReleasedPart, ...] = ()
 
     @property
     def match(self) -> ReleaseMatch | None:

@@ -28,6 +28,7 @@ _MADE = {
 _NOT_PROOF_OF_ABSENCE = (
     "This does not mean that the clip is real, nor that it is fake: most clips carry nothing that can be checked."
 )
+_MAX_PARTS = 8
 _SILENT = {Outcome.NOT_EXAMINED, Outcome.NOT_FOUND}
 
 #: On every verdict, because it is true of every verdict.
@@ -47,6 +48,7 @@ class _Words:
     made: str
     kept_made: str
     edits: str
+    parts: str = ""
 
     def fill(self, text: str) -> str:
         """A rule's text with its placeholders filled, in one pass."""
@@ -71,6 +73,7 @@ def fuse(findings: Findings) -> Verdict:
         manifest=_manifest(findings.manifest),
         watermark={"pixel": mark_json(findings.pixel), "noise": mark_json(findings.noise)},
         match=_match(findings),
+        parts=tuple(vars(one) for one in findings.parts),
         timeline=findings.timeline,
         regions=dict(findings.regions) if findings.regions is not None else None,
         classifier=None,
@@ -90,6 +93,9 @@ def _words(findings: Findings) -> _Words:
         made=_MADE.get(findings.manifest.origin, ""),
         kept_made=_MADE.get(kept.origin, ""),
         edits=", ".join(match.edits) if match is not None and match.edits else "nothing that we could tell",
+        parts=", ".join(
+            f"{one.start_s:.1f}-{one.end_s:.1f} s is clip {one.content_hex}" for one in findings.parts[:_MAX_PARTS]
+        ),
     )
 
 
@@ -97,7 +103,7 @@ def _origin(rule: Rule, findings: Findings) -> str:
     """What the deciding credential attests; `unknown` where no credential stands behind these pictures."""
     if rule.conclusion is Conclusion.VERIFIED:
         return findings.manifest.origin
-    if rule.name == "parts_replaced":
+    if rule.name in ("parts_replaced", "region_replaced"):
         return "edited"
     match = findings.match
     if (

@@ -62,6 +62,10 @@ class ReleaseLookup(Protocol):
         ...
 
 
+#: The small pictures kept of a release, by the digest that its facts name (`detector.reference`).
+#: Raises ServiceUnreachable where they can't be had.
+ReferenceLookup = Callable[[str], bytes]
+
 #: Checks the policy proof that stands in a manifest's assertions; returns `{"holds": bool, "says": str, …}`, or
 #: None where the manifest carries none.
 PolicyChecker = Callable[[ManifestReport], dict[str, Any] | None]

@@ -3,19 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby, pairwise
 from typing import Any
 
 from core.canonical import sha256_hex
-from detector.alignment import is_cut_out, laid_back
-from detector.edits import edits_of
-from detector.findings import Comparison, MarkReading, ReleaseMatch
+from core.errors import ServiceUnreachable
+from detector.alignment import laid_back, placement
+from detector.boundaries import sharpened
+from detector.edits import changes_of, edits_of
+from detector.findings import Comparison, MarkReading, ReleasedPart, ReleaseMatch
+from detector.inspection import Inspection, inspect
+from detector.matching import stretches_of
 from detector.pictures import Pictures
-from detector.ports import ReleaseLookup
+from detector.ports import ReferenceLookup, ReleaseLookup
+from detector.reference import Reference, read_reference
 from detector.sandbox.credential import read_store_sandboxed
 from provenance.fingerprint import Similarity, fingerprint_clip, similarity
-from provenance.records import Fingerprint, ManifestReport, Release
+from provenance.records import Fingerprint, ManifestReport, Release, SoftBinding
 from provenance.trust import TrustStore
-from watermark.extraction import Geometry
+from watermark.extraction import Geometry, MarkedPart
 from watermark.pixel.geometry import on_marked
 
 _MARK_SOURCES = ("pixel_watermark", "noise_watermark")
@@ -24,13 +30,14 @@ _MARK_SOURCES = ("pixel_watermark", "noise_watermark")
 @dataclass(frozen=True)
 class Recovery:
     """Looks one clip up. `now` is the instant at which kept credentials are judged; `keeps_credential` says that
-    the file still has one of its own.
+    the file still has one of its own. `references` gives the small pictures kept of a release.
     """
 
     repository: ReleaseLookup
     trust: TrustStore
     now: datetime
     keeps_credential: bool = False
+    references: ReferenceLookup | None = None
 
     def by_mark(self, pictures: Pictures, noise: MarkReading) -> ReleaseMatch | None:
         """The release that a found mark leads to; where several carry it, an agreeing one first."""
@@ -54,6 +61,29 @@ class Recovery:
             self._compared(release, ("fingerprint",), pictures, readings) for release, _ in alike
         )
 
+    def parts_of(self, pictures: Pictures) -> tuple[ReleasedPart, ...]:
+        """The stretches under different marks, with the releases they lead to; empty where one mark is all.
+
+        Where both releases are known the cuts are placed by comparing the pictures with both.
+        """
+        extraction = pictures.pixel.extraction
+        marked = _joined(extraction.parts) if extraction is not None and pictures.pixel.found else ()
+        if extraction is None or len({one.payload for one in marked}) < 2:
+            return ()
+        releases = [self._released(extraction.alg, one) for one in marked]
+        parts = tuple(
+            ReleasedPart(one.start_s, one.end_s, one.payload.content_hex, release.manifest_id if release else None)
+            for one, release in zip(marked, releases, strict=True)
+        )
+        known = {one.manifest_id: one for one in releases if one is not None}
+        if len(known) < 2 or pictures.fingerprint is None or pictures.clip is None:
+            return parts
+        return _cut_by_pictures(parts, list(known.values()), pictures)
+
+    def _released(self, alg: str, part: MarkedPart) -> Release | None:
+        found = self.repository.find_by_binding(SoftBinding(alg, part.payload.to_bytes()))
+        return found[0] if found else None
+
     def _compared(
         self, release: Release, found_by: tuple[str, ...], pictures: Pictures, readings: dict[str, MarkReading]
     ) -> ReleaseMatch:
@@ -62,25 +92,97 @@ class Recovery:
         geometry = (
             _on_release(pictures, extraction.geometry, released) if extraction and pictures.pixel.found else None
         )
-        alike = _similarity(pictures, release.fingerprint, geometry, released)
+        placed = _laid_back_fingerprint(pictures, geometry, released)
+        alike = _similarity(pictures, placed, release.fingerprint)
         credential = read_store_sandboxed(release.manifest_store, self.trust, now=self.now)
+        same_bytes = pictures.file.get("sha256") == release.sha256
+        differing = _differing(release, credential, readings)
+        inspection = (
+            None if same_bytes or differing else self._inspected(release, pictures, geometry, placed, alike)
+        )
         match = ReleaseMatch(
-            release,
-            found_by,
-            credential,
-            alike,
-            _differing(release, credential, readings),
-            same_bytes=pictures.file.get("sha256") == release.sha256,
+            release, found_by, credential, alike, differing, same_bytes=same_bytes, inspection=inspection
         )
         if match.same_bytes or match.comparison is Comparison.DIFFERS:
             return match  # the release itself, or no copy of it: nothing was done to it
-        return replace(match, edits=self._edits(pictures, released, geometry, alike))
+        edits = edits_of(
+            pictures.file,
+            released,
+            geometry,
+            alike,
+            keeps_credential=self.keeps_credential,
+            inspection=inspection,
+        )
+        return replace(match, edits=edits, changes=changes_of(inspection, released))
 
-    def _edits(
-        self, pictures: Pictures, released: dict[str, Any], geometry: Geometry | None, alike: Similarity | None
-    ) -> tuple[str, ...]:
-        keeps = self.keeps_credential
-        return edits_of(pictures.file, released, geometry, alike, keeps_credential=keeps)
+    def _inspected(
+        self,
+        release: Release,
+        pictures: Pictures,
+        geometry: Geometry | None,
+        placed: Fingerprint | None,
+        alike: Similarity | None,
+    ) -> Inspection | None:
+        if pictures.clip is None or pictures.fingerprint is None:
+            return None
+        reference = self._reference(release)
+        size = _size_of(release.facts.get("file") or {})
+        marked = None
+        if geometry is not None and reference is not None and len(reference.pictures):
+            height, width = reference.pictures.shape[1:3]
+            marked = placement(geometry, size, (width, height))
+        return inspect(
+            pictures.clip.clip,
+            placed or pictures.fingerprint,
+            release.fingerprint,
+            alike,
+            reference,
+            marked,
+            size,
+        )
+
+    def _reference(self, release: Release) -> Reference | None:
+        """The release's small pictures; None where none were kept, or what was kept can't be read."""
+        digest = release.facts.get("reference")
+        if self.references is None or not isinstance(digest, str):
+            return None
+        try:
+            return read_reference(self.references(digest))
+        except (ServiceUnreachable, ValueError):
+            # The pictures only refine the comparison: without them the fingerprint decides.
+            return None
+
+
+def _joined(parts: tuple[MarkedPart, ...]) -> tuple[MarkedPart, ...]:
+    """Parts in order of time; under two marks at once, as sealing a marked clip leaves it, nothing was joined."""
+    ordered = sorted(parts, key=lambda one: one.start_s)
+    for before, after in pairwise(ordered):
+        if before.payload != after.payload and after.start_s < before.end_s - 1.0:
+            return ()
+    return tuple(ordered)
+
+
+def _cut_by_pictures(
+    parts: tuple[ReleasedPart, ...], releases: list[Release], pictures: Pictures
+) -> tuple[ReleasedPart, ...]:
+    """The parts as the pictures show them, if they show the same releases in the same order."""
+    if pictures.fingerprint is None or pictures.clip is None:
+        return parts
+    found = stretches_of(pictures.fingerprint, [one.fingerprint for one in releases])
+    found = sharpened(pictures.clip.clip, found)
+    shown = [(one, releases[one.release].manifest_id) for one in found if one.release is not None]
+    runs = [list(group) for _, group in groupby(shown, key=lambda one: one[1])]
+    marked = [list(group) for _, group in groupby(parts, key=lambda one: one.manifest_id)]
+    if [run[0][1] for run in runs] != [group[0].manifest_id for group in marked]:
+        return parts
+    return tuple(
+        replace(group[0], start_s=run[0][0].start_s, end_s=run[-1][0].end_s)
+        for run, group in zip(runs, marked, strict=True)
+    )
+
+
+def _size_of(released: dict[str, Any]) -> tuple[int, int]:
+    return int(released.get("width_px") or 0), int(released.get("height_px") or 0)
 
 
 def _on_release(pictures: Pictures, geometry: Geometry, released: dict[str, Any]) -> Geometry:
@@ -101,20 +203,25 @@ def _first_agreeing(matches: Iterator[ReleaseMatch]) -> ReleaseMatch | None:
     return first
 
 
-def _similarity(
-    pictures: Pictures, reference: Fingerprint, geometry: Geometry | None, released: dict[str, Any]
-) -> Similarity | None:
-    """How alike, with the clip also laid back where the mark says it was cut out; the better of both."""
+def _laid_back_fingerprint(
+    pictures: Pictures, geometry: Geometry | None, released: dict[str, Any]
+) -> Fingerprint | None:
+    """The fingerprint of the clip laid back where the mark says that it lay; None where it lies there already."""
+    size = _size_of(released)
+    if pictures.clip is None or geometry is None or min(size) == 0:
+        return None
+    placed = laid_back(pictures.clip.clip, geometry, size)
+    return fingerprint_clip(placed) if placed is not None else None
+
+
+def _similarity(pictures: Pictures, placed: Fingerprint | None, reference: Fingerprint) -> Similarity | None:
+    """How alike, as the clip is and laid back; the better of both."""
     if pictures.fingerprint is None or pictures.clip is None:
         return None
     plain = similarity(pictures.fingerprint, reference)
-    size = (int(released.get("width_px") or 0), int(released.get("height_px") or 0))
-    if plain.agrees or geometry is None or min(size) == 0:
+    if plain.agrees or placed is None:
         return plain
-    if not is_cut_out(pictures.clip.clip, geometry, size):
-        return plain
-    placed = similarity(fingerprint_clip(laid_back(pictures.clip.clip, geometry, size)), reference)
-    return max(plain, placed, key=lambda one: (one.agrees, one.score))
+    return max(plain, similarity(placed, reference), key=lambda one: (one.agrees, one.score))
 
 
 def _differing(release: Release, credential: ManifestReport, readings: dict[str, MarkReading]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ class Rule:
     and the evidence it rests on.
 
     Texts may hold {issuer} (who signed the file), {kept_issuer} (who signed the release that was found), {made}
-    (what the credential attests, as a sentence) and {edits}.
+    (what the credential attests, as a sentence), {edits} and {parts} (which stretch carries whose mark).
     """
 
     name: str
@@ -44,6 +44,11 @@ def _claims_camera(s: Signals) -> bool:
 def _claims_another_maker(s: Signals) -> bool:
     """A trusted credential says that somebody else's generator made what carries our mark."""
     return s.intact and s.trusted and s.origin == "generated" and s.mark_found and not s.credential_names_mark
+
+
+def _is_joined(s: Signals) -> bool:
+    """Stretches carry different marks, and no trusted signer vouches for having joined them."""
+    return s.is_joined and not (s.intact and s.trusted and s.credential_names_mark)
 
 
 RULES: tuple[Rule, ...] = (
@@ -78,6 +83,14 @@ RULES: tuple[Rule, ...] = (
         "{issuer} signed it as generated without us, yet its pictures carry our mark",
         "Only one of the two can have made these pictures; the credential does not mention our mark.",
         (*_BYTES, *_MARK),
+    ),
+    Rule(
+        "joined",
+        Conclusion.CONFLICT,
+        _is_joined,
+        "Joined from different clips that each carry a mark of ours",
+        "The invisible mark changes along the clip: {parts}.",
+        ("pixel_watermark", "soft_binding", "tamper"),
     ),
     Rule(
         "copied_mark",
@@ -150,6 +163,14 @@ RULES: tuple[Rule, ...] = (
         lambda s: s.recovered and s.has_foreign_stretches,
         "A copy of a clip signed by {kept_issuer}, with stretches that are not from it",
         "Most of the clip is the released one; in some stretches the mark is missing and the pictures differ.",
+        (*_FOUND_AGAIN, "tamper"),
+    ),
+    Rule(
+        "region_replaced",
+        Conclusion.ALTERED,
+        lambda s: s.recovered and s.has_replaced_region,
+        "A copy of a clip signed by {kept_issuer}, with a part of the picture replaced",
+        "Most of the picture is the released one; a part of it shows something else. Done to it since: {edits}.",
         (*_FOUND_AGAIN, "tamper"),
     ),
     Rule(

@@ -23,7 +23,14 @@ from detector.findings import Findings, MarkReading, ReadingFault, ReleaseMatch
 from detector.fusion import fuse
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
-from detector.ports import LatentInverter, NoiseReader, PixelReader, PolicyChecker, ReleaseLookup
+from detector.ports import (
+    LatentInverter,
+    NoiseReader,
+    PixelReader,
+    PolicyChecker,
+    ReferenceLookup,
+    ReleaseLookup,
+)
 from detector.recovery import Recovery
 from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed
 from detector.sandbox.limits import MIB, SandboxLimits
@@ -35,6 +42,9 @@ from provenance.records import CredentialState, ManifestReport
 from provenance.trust import TrustStore
 
 _CHUNK_BYTES = 1 << 20
+#: Re-encoded and scaled copies score .95 and more; a crop of 10 % scores .81. Below this the copy may be cut out,
+#: and without kept pictures only the mark tells from where.
+CLEAR_LIKENESS_SCORE = 0.93
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Detector:
     given: `fallback` looks for it when neither the credential nor the pixel mark settles anything, `always` every
     time. `kept_frame_bytes` bounds the decoded frames held in memory so that several readers share one decode.
     `policy_checker` checks the decision proof that a trusted credential carries against the log it names.
+    `references` gives the small pictures kept of releases: with them a copy is compared place by place.
     """
 
     trust: TrustStore
@@ -58,6 +69,7 @@ class Detector:
     clock: Clock = field(default_factory=SystemClock)
     policy_checker: PolicyChecker | None = None
     kept_frame_bytes: int = 384 * MIB
+    references: ReferenceLookup | None = None
 
     def verify(self, path: Path, *, progress: Progress = silent) -> Verdict:
         """The verdict on the file at `path`. Whatever the file holds ends in a verdict, never in an error.
@@ -81,7 +93,8 @@ class Detector:
             credential = pool.submit(self._credential, path)
             pictures = self._pictures(path, facts, progress)
             report = credential.result()
-        recovery = Recovery(self.repository, self.trust, self.clock.now(), report.state is CredentialState.PRESENT)
+        keeps = report.state is CredentialState.PRESENT
+        recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
         alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
         settled = _settled_by(pictures, report, alike)
         progress(0.4)
@@ -89,7 +102,7 @@ class Detector:
         progress(0.8)
         noise = self._noise_reading(pictures, settled, progress)
         progress(0.95)
-        findings = self._findings(pictures, noise, report, recovery.by_mark(pictures, noise), alike)
+        findings = self._findings(pictures, noise, report, recovery, alike)
         progress(1.0)
         return findings
 
@@ -159,9 +172,10 @@ class Detector:
         pictures: Pictures,
         noise: MarkReading,
         report: ManifestReport,
-        marked: ReleaseMatch | None,
+        recovery: Recovery,
         alike: ReleaseMatch | None,
     ) -> Findings:
+        marked = recovery.by_mark(pictures, noise)
         match = marked or alike
         extraction = pictures.pixel.extraction if pictures.pixel.found else None
         return Findings(
@@ -175,9 +189,10 @@ class Detector:
             fingerprint_searched=pictures.fingerprint is not None,
             tags=pictures.tags,
             policy=self._policy(report, match.credential if match is not None and match.content_agrees else None),
-            timeline=timeline_of(extraction, match.similarity if match is not None else None),
-            regions=regions_of(extraction),
-            tamper_searched=extraction is not None,
+            timeline=timeline_of(extraction, match),
+            regions=regions_of(extraction, match),
+            tamper_searched=extraction is not None or (match is not None and match.inspection is not None),
+            parts=recovery.parts_of(pictures),
         )
 
     def _policy(self, report: ManifestReport, kept: ManifestReport | None) -> Mapping[str, Any] | None:
@@ -193,6 +208,13 @@ def _settled_by(pictures: Pictures, report: ManifestReport, alike: ReleaseMatch 
     """Why the dear searches are left out, in words; empty where they are needed."""
     if report.is_intact and report.trust_list is not None:
         return "a trusted credential with intact bytes already settles where the file comes from"
-    if alike is not None and alike.content_agrees and alike.credential_holds:
+    if alike is not None and alike.content_agrees and alike.credential_holds and _tells_all(alike):
         return "the likeness already leads to the released clip"
     return ""
+
+
+def _tells_all(alike: ReleaseMatch) -> bool:
+    """Whether the pictures alone tell how the copy lies on the release; else the mark is asked, which knows."""
+    if alike.inspection is not None and alike.inspection.placed is not None:
+        return True
+    return alike.similarity is not None and alike.similarity.score >= CLEAR_LIKENESS_SCORE

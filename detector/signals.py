@@ -31,6 +31,9 @@ class Signals:
     look_record: Comparison | None
     record_holds: bool
     has_foreign_stretches: bool
+    is_joined: bool = False
+    has_replaced_region: bool = False
+    classifier_says_generated: bool = False
 
     @property
     def intact(self) -> bool:
@@ -70,6 +73,8 @@ def signals_of(findings: Findings) -> Signals:
         look_record=alike.comparison if alike is not None else None,
         record_holds=match is not None and match.credential_holds,
         has_foreign_stretches=any(one["state"] == "foreign" for one in findings.timeline),
+        is_joined=len({one.content_hex for one in findings.parts}) > 1,
+        has_replaced_region=_region_replaced(match),
     )
 
 
@@ -79,6 +84,10 @@ def _comparison(match: ReleaseMatch | None, report: ManifestReport) -> Compariso
         return None
     is_itself = report.is_intact and report.manifest_id == match.release.manifest_id
     return Comparison.AGREES if is_itself else match.comparison
+
+
+def _region_replaced(match: ReleaseMatch | None) -> bool:
+    return match is not None and match.inspection is not None and match.inspection.has_replaced_region
 
 
 def _named_marks(findings: Findings) -> tuple[bool, bool]:

@@ -75,6 +75,7 @@ class Verdict:
     timeline: tuple[dict[str, Any], ...] = ()
     regions: dict[str, Any] | None = None
     classifier: dict[str, Any] | None = None
+    parts: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as `reelproof.verdict/1`: plain JSON values in the promised order."""
@@ -94,4 +95,5 @@ class Verdict:
             "timeline": list(self.timeline),
             "regions": self.regions,
             "classifier": self.classifier,
+            "parts": list(self.parts),
         }

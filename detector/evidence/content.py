@@ -9,7 +9,9 @@ from detector.verdict import Evidence, Outcome
 _LOOKUP = "look-up of the mark's value in this repository; every soft binding of the credential must match"
 _FINGERPRINT = "perceptual fingerprint, eight hashes of 256 bits a second"
 _TOUCHING_S = 0.1
-_TAMPER = "presence of the mark and likeness to the original, stretch by stretch"
+_TAMPER = "presence of the mark and comparison with the released pictures, second by second and place by place"
+_MAX_LINES = 6
+_COVERED = {"replaced": "replaced", "caption": "covered by a caption or bar", "overlay": "covered"}
 
 
 def content_evidence(findings: Findings) -> tuple[Evidence, ...]:
@@ -28,9 +30,15 @@ def match_json(match: ReleaseMatch | None) -> dict[str, Any] | None:
         "edits": list(match.edits),
         "comparison": str(match.comparison),
         "found_by": list(match.found_by),
+        "changes": [dict(one) for one in match.changes],
+        "places_fit": _rounded(match.inspection.fit) if match.inspection is not None else None,
         "offset_s": match.similarity.offset_s if match.similarity is not None else None,
         "released_at": match.release.created_at,
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _soft_binding(findings: Findings) -> Evidence:
@@ -91,15 +99,38 @@ def _compared(source: str, match: ReleaseMatch) -> Evidence:
 def _tamper(findings: Findings) -> Evidence:
     source = "tamper"
     if not findings.tamper_searched:
-        says = "Not examined: only for a clip in which one of our marks was found."
+        says = "Not examined: only for a clip that we recognise, by a mark or by its likeness."
         return Evidence(source, Outcome.NOT_EXAMINED, _TAMPER, detail={"says": says})
-    foreign = foreign_stretches(findings)
-    if not foreign:
+    detail: dict[str, Any] = {}
+    lines = []
+    if findings.parts:
+        detail["parts"] = [vars(one) for one in findings.parts]
+        cuts = ", ".join(f"{one.start_s:.2f} s" for one in findings.parts[1:])
+        lines.append(f"Different marks meet at {cuts}: the clip was joined there.")
+    if foreign := foreign_stretches(findings):
+        spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in _joined(foreign))
+        detail["stretches"] = foreign
+        lines.append(f"The mark is missing and the pictures differ at {spans}.")
+    match = findings.match
+    regions = match.inspection.regions if match is not None and match.inspection is not None else ()
+    for kind, words in (
+        ("replaced", "replaced"),
+        ("caption", "covered by a caption or bar"),
+        ("overlay", "covered"),
+    ):
+        for one in (region for region in regions if region.kind == kind):
+            lines.append(
+                f"{100 * one.area:.0f} % of the picture is {words} at {one.start_s:.1f}-{one.end_s:.1f} s."
+            )
+    if lines:
+        detail["says"] = " ".join(lines[:_MAX_LINES])
+        kinds = {region.kind for region in regions}
+        is_grave = bool(foreign or findings.parts) or "replaced" in kinds
+        return Evidence(source, Outcome.FAILED if is_grave else Outcome.WARNING, _TAMPER, detail=detail)
+    says = "No stretch of the clip and no part of the picture stands out from the released clip."
+    if match is None or match.inspection is None or match.inspection.differences is None:
         says = "No stretch of the clip stands out: where the mark can be measured, it is there."
-        return Evidence(source, Outcome.PASSED, _TAMPER, detail={"says": says})
-    spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in _joined(foreign))
-    says = f"The mark is missing and the pictures differ at {spans}."
-    return Evidence(source, Outcome.FAILED, _TAMPER, detail={"says": says, "stretches": foreign})
+    return Evidence(source, Outcome.PASSED, _TAMPER, detail={"says": says})
 
 
 def _joined(stretches: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,10 +14,13 @@ import pytest
 
 from core.clip import Clip
 from core.video import write_clip
-from detector.findings import Findings, MarkReading, ReadingFault, ReleaseMatch
+from detector.differences import ChangedRegion, Differences
+from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
+from detector.inspection import Inspection
+from detector.matching import Stretch
 from provenance.fingerprint import Similarity
 from provenance.records import CredentialState, Fingerprint, ManifestReport, Release, SoftBinding
-from watermark.extraction import Extraction, SegmentPresence
+from watermark.extraction import Extraction, Geometry, SegmentPresence
 from watermark.payload import Payload
 
 HERE = Path(__file__).parent
@@ -133,6 +136,20 @@ def foreign_stretch() -> dict[str, Any]:
     return {"start_s": 1.0, "end_s": 1.5, "state": "foreign", "p_value": 0.6}
 
 
+def inspection(kind: str = "replaced") -> Inspection:
+    """A copy that was compared place by place; a twelfth of its picture differs, as `kind`."""
+    heat = np.zeros((9, 16), np.float32)
+    heat[3:6, 5:9] = 1.0
+    region = ChangedRegion(0.0, 2.0, (0.31, 0.33, 0.56, 0.67), 0.083, kind)
+    placed = Geometry()
+    return Inspection((Stretch(0.0, 2.0, 0, 0.0, 0.9),), placed, 0.97, 4, Differences(heat, (region,), ()))
+
+
+def two_parts() -> tuple[ReleasedPart, ...]:
+    """Two stretches under different marks."""
+    return ReleasedPart(0.0, 1.0, "00000000000007", "urn:c2pa:kept"), ReleasedPart(1.0, 2.0, "00000000000009")
+
+
 def findings(**changes: Any) -> Findings:
     """A decodable clip in which nothing was found, unless changed."""
     nothing = Findings(
@@ -163,6 +180,8 @@ def make() -> SimpleNamespace:
         absent=ManifestReport(CredentialState.ABSENT),
         broken=ManifestReport(CredentialState.BROKEN, problem="cut off"),
         segment=SegmentPresence,
+        inspection=inspection,
+        two_parts=two_parts,
     )
 
 

@@ -3,13 +3,14 @@
 import math
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clip import Clip
-from detector.alignment import is_cut_out, laid_back
+from detector.alignment import laid_back
 from detector.edits import edits_of
 from detector.evidence import evidence_of
 from detector.evidence.context import aigc_label
@@ -139,13 +140,35 @@ def test_a_crop_is_laid_back_where_it_was() -> None:
     rng = np.random.default_rng(3)
     whole = np.repeat(np.repeat(rng.integers(0, 255, (1, 8, 8, 3), dtype=np.uint8), 64, 1), 64, 2)
     cut = Clip.from_array(np.ascontiguousarray(whole[:, 128:384, 64:320]), 1)
-    geometry = Geometry(shift_x_px=64, shift_y_px=128)
-    assert is_cut_out(cut, geometry, (512, 512))
-    placed = laid_back(cut, geometry, (512, 512)).to_array()[0]
+    placed = laid_back(cut, lying(1, 0, 64, 0, 1, 128), (512, 512))
+    assert placed is not None
+    placed = placed.to_array()[0]
     expected = whole[0, ::2, ::2]
     difference = np.abs(placed[70:186, 38:154].astype(int) - expected[70:186, 38:154])
     assert np.median(difference) == 0
-    assert not is_cut_out(Clip.from_array(whole, 1), Geometry(), (512, 512))
+    assert laid_back(Clip.from_array(whole, 1), lying(1, 0, 0, 0, 1, 0), (512, 512)) is None
+    assert laid_back(cut, Geometry(), (512, 512)) is None
+
+
+def lying(*affine: float) -> Geometry:
+    """How a copy of a 512 px square lies on it, as the mark tells it: by its own grid of 480 px."""
+    return Geometry(homography=(*(480 / 512 * value for value in affine), 0.0, 0.0, 1.0))
+
+
+@pytest.mark.parametrize("degrees", [4.0, 90.0, -7.5])
+def test_a_turned_copy_is_laid_back_upright(degrees: float) -> None:
+    """Whatever the turn, the copy lies upright on the canvas again, to within what resampling blurs."""
+    rng = np.random.default_rng(4)
+    whole = cv2.GaussianBlur(rng.integers(0, 255, (512, 512, 3), dtype=np.uint8), (0, 0), 6)
+    whole = cv2.normalize(whole, None, 0, 255, cv2.NORM_MINMAX)
+    turn = cv2.getRotationMatrix2D((256, 256), degrees, 1.0)
+    turned = cv2.warpAffine(whole, turn, (512, 512))
+    back = cv2.invertAffineTransform(turn)
+    placed = laid_back(Clip.from_array(turned[None], 1), lying(*back.ravel()), (512, 512))
+    assert placed is not None
+    expected = cv2.resize(whole, (256, 256), interpolation=cv2.INTER_AREA)
+    difference = np.abs(placed.to_array()[0].astype(int) - expected)[80:176, 80:176]
+    assert difference.mean() < 3
 
 
 def test_a_timeline_calls_foreign_only_what_mark_and_pictures_deny(make: SimpleNamespace) -> None:
@@ -156,13 +179,12 @@ def test_a_timeline_calls_foreign_only_what_mark_and_pictures_deny(make: SimpleN
 
     segments = (segment(0, 20, 1e-60), segment(1, 0.3, 0.4), segment(2, 18, 1e-50), segment(3, 1.9, 0.03))
     extraction = make.mark(segments=segments).extraction
-    alike = make.likeness(per_second=(0.9, 0.9, 0.9, 0.9))
-    differs = make.likeness(per_second=(0.9, 0.02, 0.02, 0.9))
+    alike = make.match(similarity=make.likeness(per_second=(0.9, 0.9, 0.9, 0.9)))
+    differs = make.match(similarity=make.likeness(per_second=(0.9, 0.02, 0.02, 0.9)))
     assert [one["state"] for one in timeline_of(extraction, alike)] == ["marked", "unmarked", "marked", "unclear"]
-    foreign = make.likeness(per_second=(0.9, 0.02, 0.02, 0.9))
     assert [one["state"] for one in timeline_of(extraction, differs)][1] == "foreign"
     weak = make.mark(segments=tuple(segment(i, 2.0, 0.2) for i in range(4))).extraction
-    assert {one["state"] for one in timeline_of(weak, foreign)} == {"unclear"}
+    assert {one["state"] for one in timeline_of(weak, differs)} == {"unclear"}
     assert timeline_of(make.no_mark().extraction, alike) == ()
 
 

@@ -137,6 +137,27 @@ CASES: list[tuple[str, Case]] = [
         "parts_replaced",
         lambda m: m.findings(pixel=m.mark(), marked=m.match(), timeline=(m.foreign_stretch(),)),
     ),
+    (
+        "region_replaced",
+        lambda m: m.findings(pixel=m.mark(), marked=m.match(0.5, inspection=m.inspection("replaced"))),
+    ),
+    (
+        "recovered",
+        # Place by place the pictures agree: a caption upsets the fingerprint, not the answer.
+        lambda m: m.findings(pixel=m.mark(), marked=m.match(0.5, inspection=m.inspection("caption"))),
+    ),
+    ("joined", lambda m: m.findings(pixel=m.mark(), marked=m.match(0.5), parts=m.two_parts())),
+    (
+        "joined",
+        lambda m: m.findings(manifest=m.credential(trust_list=None), pixel=m.mark(), parts=m.two_parts()),
+    ),
+    (
+        "verified",
+        # A trusted signer who declares the mark vouches for having joined the parts.
+        lambda m: m.findings(
+            manifest=m.credential(bindings=(_binding(m, 7),)), pixel=m.mark(7), parts=m.two_parts()
+        ),
+    ),
     ("lapsed", lambda m: m.findings(manifest=m.credential(trust_list=None, lapsed_trust_list="c2pa-interim"))),
     ("signed_untrusted", lambda m: m.findings(manifest=m.credential(trust_list=None))),
     ("mark_unconfirmed", lambda m: m.findings(pixel=m.mark(), marked=m.match(0.4))),
@@ -206,6 +227,8 @@ MARKS: list[Callable[[SimpleNamespace], dict[str, Any]]] = [
     lambda m: {"pixel": m.mark(), "marked": m.match(0.05)},
     lambda m: {"pixel": m.mark(), "marked": m.match(), "timeline": (m.foreign_stretch(),)},
     lambda m: {"alike": m.match(found_by=("fingerprint",))},
+    lambda m: {"pixel": m.mark(), "marked": m.match(0.5, inspection=m.inspection("replaced"))},
+    lambda m: {"pixel": m.mark(), "marked": m.match(0.5), "parts": m.two_parts()},
 ]
 COMBINATIONS = list(product(range(len(CREDENTIALS)), range(len(MARKS)), (False, True)))
 
