@@ -207,3 +207,10 @@ def test_replaced_half_shows_in_the_map(marked, discs, key):
     half = grid.shape[1] // 2
     left, right = grid[:, :half], grid[:, half + 1 :]
     assert left.min() > 6 > 4.5 > np.abs(right).max()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (12, 1, 1), (12, 2, 3), (12, 1, 400), (12, 400, 1)])
+def test_pictures_of_a_few_pixels_are_not_marked(shape: tuple[int, int, int]) -> None:
+    """Clips in which no mark has room are read without a fault and without a find."""
+    frames = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    assert not CODEC.extract(Clip.from_array(frames, 12), {1: bytes(range(32))}).found

@@ -34,6 +34,9 @@ from watermark.significance import p_of
 SPEEDS = (0.8, 1.25, 0.5, 2.0, 0.75, 1.5)
 """Playing speeds tried on whole clips."""
 
+_SEARCHED_MIN_PX = 24
+"""Smaller pictures show fewer than 21 chips a side at any scale searched: no payload stands in them."""
+
 _WINDOW_TURNS = 4
 _SEARCH_TURNS = 3
 _KEPT = 6
@@ -56,7 +59,7 @@ def decisions(block: Block, *, blind: bool) -> Iterator[Sighting]:
     window = _richest(block)
     yield _best_place(block, window, [*_turned(block), *_other_sizes(block)])
     yield _best_speed(block, own)
-    if blind:
+    if blind and min(block.width_px, block.height_px) >= _SEARCHED_MIN_PX:
         yield _cut(block, window)
         for search in _BLIND:
             yield search.sighting(block, window)

@@ -143,7 +143,10 @@ def whiten(values: Plane, step_px: float = STEP_PX) -> Plane:
     response = _kernel_power((values.shape[0], values.shape[1]), step_px)
     inside = response + _RESPONSE_FLOOR
     noise = smooth / inside
-    floor = _NOISE_FLOOR * float(np.average(noise, weights=response)) + 1e-12
+    total = float(response.sum())
+    if total <= 0.0:  # a row or two of pixels: no frequency that the kernel draws
+        return np.zeros_like(values)
+    floor = _NOISE_FLOOR * float((noise * response).sum()) / total + 1e-12
     whitened: Plane = fft.irfft2(spectrum * (response / inside / (noise + floor)), values.shape).astype(np.float32)
     deviation = float(np.sqrt(np.mean(whitened**2)))
     return np.asarray(whitened / deviation if deviation > 0.0 else whitened, np.float32)
