@@ -125,7 +125,7 @@ class Recovery:
     ) -> Inspection | None:
         if pictures.clip is None or pictures.fingerprint is None:
             return None
-        reference = self._reference(release)
+        reference = kept_reference(release, self.references)
         size = _size_of(release.facts.get("file") or {})
         marked = None
         if geometry is not None and reference is not None and len(reference.pictures):
@@ -141,16 +141,17 @@ class Recovery:
             size,
         )
 
-    def _reference(self, release: Release) -> Reference | None:
-        """The release's small pictures; None where none were kept, or what was kept can't be read."""
-        digest = release.facts.get("reference")
-        if self.references is None or not isinstance(digest, str):
-            return None
-        try:
-            return read_reference(self.references(digest))
-        except (ServiceUnreachable, ValueError):
-            # The pictures only refine the comparison: without them the fingerprint decides.
-            return None
+
+def kept_reference(release: Release, references: ReferenceLookup | None) -> Reference | None:
+    """The small pictures kept of a release; None where none were kept, or what was kept can't be read."""
+    digest = release.facts.get("reference")
+    if references is None or not isinstance(digest, str):
+        return None
+    try:
+        return read_reference(references(digest))
+    except (ServiceUnreachable, ValueError):
+        # The pictures only refine the comparison: without them the fingerprint decides.
+        return None
 
 
 def _joined(parts: tuple[MarkedPart, ...]) -> tuple[MarkedPart, ...]:

@@ -8,6 +8,7 @@ import base64
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from textwrap import wrap
 
@@ -33,18 +34,19 @@ def style() -> str:
     return (TEMPLATES / "verdict.css").read_text()
 
 
-def render_html(verdict: Verdict, thumbnails: Sequence[bytes] = ()) -> str:
+def render_html(verdict: Verdict, thumbnails: Sequence[bytes] = (), originals: Sequence[bytes] = ()) -> str:
     """One page that needs nothing else: styles, drawings, pictures and the JSON are inside. For screen and print.
 
-    `thumbnails` are JPEG or PNG bytes in the clip's order.
+    `thumbnails` are JPEG or PNG bytes in the clip's order, `originals` those kept of the release it is a copy of.
     """
     page = _environment().get_template("report.html")
-    return page.render(view=_view(verdict, thumbnails), style=Markup(style()))
+    view = _view(verdict, thumbnails, originals) | {"is_open": True}
+    return page.render(view=view, style=Markup(style()))
 
 
-def render_fragment(verdict: Verdict, thumbnails: Sequence[bytes] = ()) -> str:
+def render_fragment(verdict: Verdict, thumbnails: Sequence[bytes] = (), originals: Sequence[bytes] = ()) -> str:
     """The verdict as one `<article>`, already escaped, for a page that carries `style()`."""
-    return _environment().get_template("_verdict.html").render(view=_view(verdict, thumbnails))
+    return _environment().get_template("_verdict.html").render(view=_view(verdict, thumbnails, originals))
 
 
 def summary_lines(verdict: Verdict) -> list[str]:
@@ -63,13 +65,28 @@ def summary_lines(verdict: Verdict) -> list[str]:
     return lines
 
 
-def _view(verdict: Verdict, thumbnails: Sequence[bytes]) -> dict[str, object]:
+def _view(verdict: Verdict, thumbnails: Sequence[bytes], originals: Sequence[bytes]) -> dict[str, object]:
     encoded = json.dumps(verdict.to_json(), ensure_ascii=False, indent=2).encode()
     return view_of(verdict) | {
         "thumbnails": [_picture_uri(picture) for picture in thumbnails],
+        "originals": [_picture_uri(picture) for picture in originals],
+        "versions": versions(),
+        "is_open": False,
         "json_uri": "data:application/json;base64," + base64.b64encode(encoded).decode(),
         "json_name": f"verdict-{(verdict.file.get('sha256') or 'unread')[:12]}.json",
     }
+
+
+@lru_cache(maxsize=1)
+def versions() -> list[tuple[str, str]]:
+    """What judged, (name, version): this program and what it reads with, so that a second expert can repeat it."""
+    found = []
+    for name in ("reelproof", "c2pa-python", "av", "numpy", "opencv-python-headless"):
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            found.append((name, "of this source tree" if name == "reelproof" else "unknown"))
+    return found
 
 
 def _picture_uri(picture: bytes) -> str:

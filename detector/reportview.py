@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from detector.disclosure import Duty, duties_of
 from detector.evidence.strength import MAX_STRENGTH_LOG10
+from detector.reportmaps import NOT_SAID, changes_lane, history, parts_lane, picture_map
 from detector.verdict import SCHEMA, Conclusion, Evidence, Outcome, Verdict
 
 CONCLUSION_WORDS = {
@@ -44,6 +46,7 @@ _ORIGINS = {"generated": "generated with AI", "captured": "captured with a camer
 _STATES = {
     "marked": "our mark is there",
     "unmarked": "our mark is missing",
+    "alike": "the released pictures",
     "foreign": "not from the released clip",
     "unclear": "can't tell",
 }
@@ -60,7 +63,11 @@ def view_of(verdict: Verdict) -> dict[str, Any]:
         "headline": verdict.headline,
         "chips": _chips(verdict),
         "explanation": verdict.explanation,
-        "timeline": _timeline(verdict.timeline),
+        "timeline": _timeline(verdict),
+        "map": picture_map(verdict),
+        "edits": _edits(verdict),
+        "history": history(verdict),
+        "duties": [_duty(one) for one in duties_of(verdict)],
         "cards": [_card(one) for one in sorted(verdict.evidence, key=_quietness)],
         "groups": [group for group in (_match(verdict), _credential(verdict), _file(verdict)) if group],
         "limits": verdict.limits,
@@ -97,6 +104,7 @@ def _card(one: Evidence) -> dict[str, Any]:
         "is_quiet": outcome in (Outcome.NOT_FOUND, Outcome.NOT_EXAMINED),
         "says": one.detail.get("says", ""),
         "technique": one.technique,
+        "not_said": "" if outcome in (Outcome.NOT_FOUND, Outcome.NOT_EXAMINED) else NOT_SAID.get(one.source, ""),
         "codes": shown,
         "weight": _weight(one.strength_log10),
     }
@@ -111,8 +119,20 @@ def _weight(strength_log10: float) -> dict[str, Any] | None:
     return {"bar": round(max(4.0, _BAR_WIDTH * share), 1), "words": f"weighs {limit}{odds}"}
 
 
-def _timeline(stretches: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    listed = list(stretches)
+def _edits(verdict: Verdict) -> list[str]:
+    """What was done to a recognised copy; empty where the release itself lies here or nothing was recognised."""
+    match = verdict.match
+    return list(match.get("edits") or ()) if match is not None and match.get("content_agrees") else []
+
+
+def _duty(duty: Duty) -> dict[str, Any]:
+    words = {"met": "met", "partly": "met in part", "missing": "not met by this file"}[duty.outcome]
+    icon = {"met": "passed", "partly": "warning", "missing": "not_found"}[duty.outcome]
+    return {"law": duty.law, "outcome": icon, "words": words, "fields": duty.fields}
+
+
+def _timeline(verdict: Verdict) -> dict[str, Any] | None:
+    listed = list(verdict.timeline)
     end_s = max((one["end_s"] for one in listed), default=0.0)
     if end_s <= 0:
         return None
@@ -123,6 +143,8 @@ def _timeline(stretches: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
         "ticks": [_tick(i, end_s) for i in range(_TICKS)],
         "legend": [(state, _STATES[state]) for state in states],
         "words": "; ".join(_summed(listed, state) for state in states),
+        "lane": changes_lane(verdict, end_s, _TIMELINE_WIDTH),
+        "parts": parts_lane(verdict),
     }
 
 

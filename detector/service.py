@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from core.clock import Clock, SystemClock
 from core.errors import UnreadableInput
+from core.pictures import jpeg
 from core.progress import Progress, silent
 from detector.findings import Findings, MarkReading, ReadingFault, ReleaseMatch
 from detector.fusion import fuse
@@ -31,7 +32,7 @@ from detector.ports import (
     ReferenceLookup,
     ReleaseLookup,
 )
-from detector.recovery import Recovery
+from detector.recovery import Recovery, kept_reference
 from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed
 from detector.sandbox.limits import MIB, SandboxLimits
 from detector.sandbox.parent import MissingInput, opened_input
@@ -105,6 +106,19 @@ class Detector:
         findings = self._findings(pictures, noise, report, recovery, alike)
         progress(1.0)
         return findings
+
+    def kept_pictures(self, verdict: Verdict, count: int = 6) -> list[bytes]:
+        """JPEG pictures kept of the release that the clip is a copy of, evenly spread; none where it is no copy."""
+        match = verdict.match
+        if match is None or not match["content_agrees"] or self.references is None:
+            return []
+        release = self.repository.get(match["manifest_id"])
+        reference = kept_reference(release, self.references) if release is not None else None
+        if reference is None or not len(reference.pictures):
+            return []
+        last = len(reference.pictures) - 1
+        chosen = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
+        return [jpeg(reference.pictures[i]) for i in chosen]
 
     def _hashed(self, path: Path) -> dict[str, Any]:
         digest, size = hashlib.sha256(), 0

@@ -24,10 +24,12 @@ from core.clock import Clock, rfc3339
 from core.errors import RequestRefused
 from core.files import publish, staging_folder
 from core.video import open_clip
+from detector.reference import reference_of
 from generator.port import GenerationRequest, GeneratorBackend, Latents
 from policy.decision import Outcome, PolicyInput
 from policy.gate import LoggedDecision, PolicyGate
 from policy.log import DecisionLog
+from provenance.blobs import BlobStore
 from provenance.fingerprint import fingerprint_clip
 from provenance.keys import KeyStore
 from provenance.records import Fingerprint, Release, SignedClip, SoftBinding
@@ -79,6 +81,7 @@ class Pipeline:
     output: OutputCheck
     signer: Signer | None = None
     signing: SigningOptions = DEFAULT_OPTIONS
+    references: BlobStore | None = None
 
     def generate(
         self,
@@ -286,6 +289,9 @@ class Pipeline:
         signer, target = self.signer or self.keys.signer(), marked.path.with_name("signed.mp4")
         signed = sign_clip(marked.path, target, facts, signer, options=self.signing)
         described = {name: value for name, value in marked.facts.items() if name not in ("timings_s", "parent")}
+        if self.references is not None:
+            # Small pictures of the release: what the detector compares copies with, place by place.
+            described["reference"] = self.references.put(reference_of(open_clip(marked.path)))
         self.repository.put(
             Release(
                 signed.manifest_id,

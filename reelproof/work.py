@@ -154,9 +154,9 @@ def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
     verdict = services.detector.verify(clip, progress=lambda done: run.watch("verify", done))
     answer = verdict.to_json()
     write_atomically(run.folder / "verdict.json", json.dumps(answer).encode(), mode=0o600)
-    pictures = thumbnails_of(clip)
-    write_atomically(report_path(run.folder), render_html(verdict, pictures).encode(), mode=0o600)
-    write_atomically(card_path(run.folder), render_fragment(verdict, pictures).encode(), mode=0o600)
+    pictures, originals = thumbnails_of(clip), services.detector.kept_pictures(verdict)
+    write_atomically(report_path(run.folder), render_html(verdict, pictures, originals).encode(), mode=0o600)
+    write_atomically(card_path(run.folder), render_fragment(verdict, pictures, originals).encode(), mode=0o600)
     return {"conclusion": answer["conclusion"], "origin": answer["origin"]}
 
 

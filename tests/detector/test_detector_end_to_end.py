@@ -13,10 +13,12 @@ import pytest
 from core.clip import RGB, Clip
 from core.clock import rfc3339
 from core.video import open_clip, transcode, write_clip
+from detector.reference import reference_of
 from detector.report import render_html, summary_lines
 from detector.sandbox.credential import read_manifest_sandboxed
 from detector.service import Detector
 from detector.verdict import Conclusion
+from provenance.blobs import MemoryBlobStore
 from provenance.fingerprint import fingerprint_clip
 from provenance.keys import KeyStore
 from provenance.manifest import ManifestFacts
@@ -75,7 +77,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     facts = ManifestFacts("Clip", now, SIZE, SIZE, Fraction(24), FRAMES / 24, bindings, "test model")
     signed = sign_clip(marked, folder / "clip.mp4", facts, keys.signer())
     repository = MemoryManifestRepository()
-    described = {"file": {"width_px": SIZE, "height_px": SIZE, "fps": "24", "duration_s": FRAMES / 24}}
+    kept = MemoryBlobStore()
+    described = {
+        "file": {"width_px": SIZE, "height_px": SIZE, "fps": "24", "duration_s": FRAMES / 24},
+        "reference": kept.put(reference_of(open_clip(marked))),
+    }
     repository.put(
         Release(
             signed.manifest_id,
@@ -88,7 +94,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
         )
     )
     trust = TrustStore.default(own_root_pem=keys.root_pem)
-    detector = Detector(trust, repository, pixel, keys.watermark_keys)
+    detector = Detector(trust, repository, pixel, keys.watermark_keys, references=kept.get)
     return Studio(folder, signed.path, frames, payload, keys, detector, pixel)
 
 
@@ -141,6 +147,41 @@ def test_a_copy_without_credential_is_recovered(studio: Studio, tmp_path: Path, 
     assert verdict.match["content_agrees"]
     assert any(edit in one for one in verdict.match["edits"])
     assert verdict.watermark["pixel"]["found"] or name not in MARK_SURVIVES
+
+
+def turned(frames: RGB) -> RGB:
+    """Turned by six degrees and enlarged so that no corner is empty."""
+    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), 6, 1.15)
+    return np.stack([cv2.warpAffine(frame, turn, (SIZE, SIZE), flags=cv2.INTER_CUBIC) for frame in frames])
+
+
+def test_a_turned_copy_is_recovered_and_said_to_be_turned(studio: Studio, tmp_path: Path) -> None:
+    """A turned copy is laid back upright before it is compared."""
+    copied(turned)(studio, tmp_path / "turned.mp4")
+    verdict = studio.detector.verify(tmp_path / "turned.mp4")
+    assert verdict.conclusion is Conclusion.RECOVERED
+    assert verdict.match is not None
+    assert any(one.startswith(("turned by 6", "turned by -6")) for one in verdict.match["edits"])
+
+
+def pasted(frames: RGB) -> RGB:
+    """A twelfth of the picture shows another scene."""
+    changed = frames.copy()
+    changed[:, 90:182, 170:262] = scenery(5)[: len(frames), 90:182, 170:262]
+    return changed
+
+
+def test_a_replaced_region_is_altered_and_outlined(studio: Studio, tmp_path: Path) -> None:
+    """The mark leads back to the release; the part that shows something else is outlined."""
+    copied(pasted)(studio, tmp_path / "pasted.mp4")
+    verdict = studio.detector.verify(tmp_path / "pasted.mp4")
+    assert verdict.conclusion is Conclusion.ALTERED
+    assert verdict.origin == "edited"
+    assert verdict.regions is not None
+    part = verdict.regions["changed"]["parts"][0]
+    assert part["kind"] == "replaced"
+    left, top, right, bottom = (SIZE * value for value in part["box"])
+    assert (left, top, right, bottom) == pytest.approx((170, 90, 262, 182), abs=14)
 
 
 def test_a_likeness_alone_recovers(studio: Studio, tmp_path: Path) -> None:
