@@ -94,6 +94,7 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     pipeline = Pipeline(
         settings, clock, gate, log, keys, repository, backends, pixel, noise, untrusted, looker, output,
         signer, SigningOptions(trust=trust, time_stamps=time_stamping_of(settings)),
+        blobs,
     )  # fmt: skip
     detector = Detector(
         trust,
@@ -106,6 +107,7 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         sandbox_limits(settings),
         clock,
         DecisionProofChecker(log),
+        references=blobs.get,
     )
     return Services(
         settings,
