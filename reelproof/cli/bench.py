@@ -9,7 +9,10 @@ import typer
 
 from core.errors import ConfigurationError
 
-ROOMS = ("watermark", "noise", "policy", "references", "log", "generator", "provenance", "detector")
+ROOMS = (
+    "watermark", "noise", "policy", "references", "log", "generator", "provenance", "detector", "detector_changes",
+    "service", "classifier",
+)  # fmt: skip
 _PLAIN = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(help="Measure again what the documentation claims.", no_args_is_help=True)

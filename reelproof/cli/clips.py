@@ -1,22 +1,17 @@
-"""`generate`, `seal`, `verify`, `backends`, `train`: the commands about clips."""
+"""`generate`, `seal`, `backends`, `train`: the commands about clips."""
 
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from core.errors import RequirementNotMet, UsageError
+from core.errors import UsageError
 from reelproof.cli.consent import token_of
 from reelproof.cli.output import chance, err, note, out, show_json, watching
 from reelproof.releases import Asker, ReleaseReport, SealFacts
 from reelproof.settings import load_settings
-
-if TYPE_CHECKING:
-    from detector.verdict import Verdict
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".3gp"})
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Consent = Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")]
@@ -142,90 +137,6 @@ def seal(
         facts, asker = SealFacts(system, model, prompt), Asker("local", purpose, token_of(consent))
         report = services.pipeline.seal(source, output, facts, request_id=request_id, asker=asker, watch=watch)
     _show_release(report, as_json)
-
-
-def verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Clips, or folders of clips.")],
-    as_json: Json = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report of one clip as a web page.")] = None,
-    require: Annotated[str | None, typer.Option(help="Exit 4 unless every clip has this conclusion.")] = None,
-) -> None:
-    """Say where clips come from and what that rests on. A folder or many files is a batch, one line each."""
-    from detector.verdict import Conclusion
-
-    known = [str(conclusion) for conclusion in Conclusion]
-    if require is not None and require not in known:
-        raise UsageError(f"{require!r} is no conclusion", code="require", hint=f"One of {', '.join(known)}.")
-    clips = _clips_under(paths)
-    if html is not None and len(clips) != 1:
-        raise UsageError(
-            "--html takes one clip", code="html", hint="Verify the clips one by one to get their pages."
-        )
-    verdicts = _verify_all(clips, as_json)
-    if html is not None:
-        _write_page(html, clips[0], verdicts[0])
-    unmet = [
-        str(clip)
-        for clip, verdict in zip(clips, verdicts, strict=True)
-        if require and verdict.conclusion != require
-    ]
-    if unmet:
-        raise RequirementNotMet(
-            f"{len(unmet)} of {len(clips)} clips are not {require}: {', '.join(unmet[:5])}",
-            code="require_not_met",
-            hint="The verdict says why; --json gives all of its evidence.",
-        )
-    if len(clips) == 1 and verdicts[0].conclusion is Conclusion.UNREADABLE:
-        raise typer.Exit(5)
-
-
-def _verify_all(clips: list[Path], as_json: bool) -> "list[Verdict]":
-    from detector.report import summary_lines
-
-    detector = _services().detector
-    verdicts = []
-    with watching(quiet=as_json) as watch:
-        for done, clip in enumerate(clips):
-
-            def told(fraction: float, /, done: int = done) -> None:
-                watch("verify", (done + fraction) / len(clips))
-
-            verdict = detector.verify(clip, progress=told)
-            verdicts.append(verdict)
-            if as_json:
-                named = {"path": str(clip)} if len(clips) > 1 else {}
-                show_json(verdict.to_json() | named, pretty=False if len(clips) > 1 else None)
-            elif len(clips) > 1:
-                out.print(f"{verdict.conclusion:<17} {clip}", markup=False)
-    if not as_json and len(clips) == 1:
-        for line in summary_lines(verdicts[0]):
-            out.print(line, markup=False)
-    return verdicts
-
-
-def _clips_under(paths: list[Path]) -> list[Path]:
-    clips: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            clips += sorted(file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
-        elif path.exists():
-            clips.append(path)
-        else:
-            from core.errors import UnreadableInput
-
-            raise UnreadableInput(f"no such file: {path}", code="no_such_file", hint="Check the path.")
-    if not clips:
-        raise UsageError("no clips there", code="no_clips", hint=f"Looked for {', '.join(sorted(VIDEO_SUFFIXES))}.")
-    return clips
-
-
-def _write_page(page: Path, clip: Path, verdict: "Verdict") -> None:
-    from core.files import write_atomically
-    from detector.report import render_html
-    from reelproof.thumbnails import thumbnails_of
-
-    write_atomically(page, render_html(verdict, thumbnails=thumbnails_of(clip)).encode())
-    note(f"report written to {page}")
 
 
 def backends(as_json: Json = False) -> None:

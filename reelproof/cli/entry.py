@@ -11,7 +11,20 @@ from typer.exceptions import TyperException
 
 from core.errors import ReelproofError, UsageError
 from reelproof import __version__
-from reelproof.cli import audit, bench, clips, consent, demo, doctor, keys, policy, review, serve, witness
+from reelproof.cli import (
+    audit,
+    bench,
+    clips,
+    consent,
+    demo,
+    doctor,
+    keys,
+    policy,
+    review,
+    serve,
+    verifying,
+    witness,
+)
 from reelproof.cli.output import err, out, show_error
 
 EXIT_DONE, EXIT_FAULT, EXIT_USAGE = 0, 1, 2
@@ -28,7 +41,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("generate")(clips.generate)
 app.command("seal")(clips.seal)
-app.command("verify")(clips.verify)
+app.command("verify")(verifying.verify)
 app.add_typer(policy.app, name="policy")
 app.add_typer(consent.app, name="consent")
 app.add_typer(review.app, name="review")

@@ -1,0 +1,236 @@
+"""`verify`: where clips come from, one clip, a batch that can be resumed, or an evidence bundle."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.errors import RequirementNotMet, UnreadableInput, UsageError
+from reelproof.cli.output import note, out, show_json, watching
+from reelproof.settings import load_settings
+
+if TYPE_CHECKING:
+    from detector.verdict import Verdict
+    from reelproof.wiring import Services
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".3gp"})
+_SHOWN_UNMET = 5
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+
+
+def verify(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH...", help="Clips, or folders of clips.")
+    ] = None,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report of one clip as a web page.")] = None,
+    require: Annotated[str | None, typer.Option(help="Exit 4 unless every clip has this conclusion.")] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", help="Also the clips named in FILE, one path a line.")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep verdicts as lines of FILE; skip clips that stand there."),
+    ] = None,
+    bundle_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an evidence bundle of one clip (.zip).")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Check an evidence bundle again, with its clip if given.")
+    ] = None,
+) -> None:
+    """Say where clips come from and what that rests on. A folder or many files is a batch, one line each."""
+    from detector.verdict import Conclusion
+
+    if bundle is not None:
+        _check_bundle(bundle, paths or [], as_json)
+        return
+    known = [str(conclusion) for conclusion in Conclusion]
+    if require is not None and require not in known:
+        raise UsageError(f"{require!r} is no conclusion", code="require", hint=f"One of {', '.join(known)}.")
+    clips = _clips_under([*(paths or []), *(_named_in(listed) if listed is not None else ())])
+    if (html is not None or bundle_out is not None) and len(clips) != 1:
+        raise UsageError(
+            "--html and --bundle-out take one clip", code="one_clip", hint="Verify the clips one by one for those."
+        )
+    if len(clips) == 1 and resume is None:
+        conclusions = [_one(clips[0], as_json, html, bundle_out)]
+    else:
+        conclusions = _batch(clips, as_json, resume)
+    _require(require, clips, conclusions)
+    if len(clips) == 1 and conclusions[0] == Conclusion.UNREADABLE:
+        raise typer.Exit(5)
+
+
+def _require(require: str | None, clips: list[Path], conclusions: list[str]) -> None:
+    unmet = [str(clip) for clip, found in zip(clips, conclusions, strict=True) if require and found != require]
+    if unmet:
+        raise RequirementNotMet(
+            f"{len(unmet)} of {len(clips)} clips are not {require}: {', '.join(unmet[:_SHOWN_UNMET])}",
+            code="require_not_met",
+            hint="The verdict says why; --json gives all of its evidence.",
+        )
+
+
+def _one(clip: Path, as_json: bool, html: Path | None, bundle_out: Path | None) -> str:
+    from detector.report import summary_lines
+
+    services = _services()
+    with watching(quiet=as_json) as watch:
+        verdict = services.detector.verify(clip, progress=lambda done: watch("verify", done))
+    if as_json:
+        show_json(verdict.to_json())
+    else:
+        for line in summary_lines(verdict):
+            out.print(line, markup=False)
+    if html is not None or bundle_out is not None:
+        _write_pages(services, clip, verdict, html, bundle_out)
+    return str(verdict.conclusion)
+
+
+def _batch(clips: list[Path], as_json: bool, resume: Path | None) -> list[str]:
+    """Every clip's conclusion in order. A verdict that stands in the resume file is not worked out again."""
+    done = _resumed(resume) if resume is not None else {}
+    services: Services | None = None
+    conclusions = []
+    with watching(quiet=as_json) as watch:
+        for number, clip in enumerate(clips):
+            named = _named(clip)
+            found = done.get((named["path"], named["size_bytes"], named["modified_ns"]))
+            if found is None:
+                services = services or _services()
+
+                def told(fraction: float, /, number: int = number) -> None:
+                    watch("verify", (number + fraction) / len(clips))
+
+                found = services.detector.verify(clip, progress=told).to_json() | {"path": str(clip)}
+                if resume is not None:
+                    _append(resume, {**found, "resume": named})
+            conclusions.append(str(found["conclusion"]))
+            if as_json:
+                show_json({name: value for name, value in found.items() if name != "resume"}, pretty=False)
+            else:
+                out.print(f"{conclusions[-1]:<17} {clip}", markup=False)
+    return conclusions
+
+
+def _named(clip: Path) -> dict[str, Any]:
+    """What tells a clip from another and from itself as it was: its path, size and time of change."""
+    status = clip.stat()
+    return {"path": str(clip.resolve()), "size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _resumed(file: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """The verdicts of an earlier run. A last line that was cut off in the middle is worked out again."""
+    found = {}
+    for line in file.read_text(errors="replace").splitlines() if file.exists() else ():
+        try:
+            verdict = json.loads(line)
+            named = verdict["resume"]
+            found[str(named["path"]), int(named["size_bytes"]), int(named["modified_ns"])] = verdict
+        except (ValueError, KeyError, TypeError):
+            note(f"a line of {file} is no verdict of an earlier run and is left out")
+    return found
+
+
+def _append(file: Path, verdict: dict[str, Any]) -> None:
+    """One more line, on the disk when this returns. A line that was cut off is ended first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab+") as lines:
+        if lines.tell() and not _ends_whole(lines.fileno(), lines.tell()):
+            lines.write(b"\n")
+        lines.write(json.dumps(verdict, ensure_ascii=False).encode() + b"\n")
+        lines.flush()
+        os.fsync(lines.fileno())
+
+
+def _ends_whole(descriptor: int, size: int) -> bool:
+    return os.pread(descriptor, 1, size - 1) == b"\n"
+
+
+def _clips_under(paths: list[Path]) -> list[Path]:
+    clips: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            clips += sorted(file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
+        elif path.exists():
+            clips.append(path)
+        else:
+            raise UnreadableInput(f"no such file: {path}", code="no_such_file", hint="Check the path.")
+    if not clips:
+        hint = f"Looked for {', '.join(sorted(VIDEO_SUFFIXES))}." if paths else "Name a clip, or a folder of clips."
+        raise UsageError("no clips there", code="no_clips", hint=hint)
+    return clips
+
+
+def _named_in(file: Path) -> Iterator[Path]:
+    """The paths in a list, one a line; empty lines and those that begin with # are left out."""
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableInput(
+            f"the list {file} can't be read", code="list_unreadable", hint="A text file with one path a line."
+        ) from error
+    return (Path(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def _write_pages(
+    services: "Services", clip: Path, verdict: "Verdict", html: Path | None, bundle_out: Path | None
+) -> None:
+    from core.files import write_atomically
+    from detector.report import render_html
+    from reelproof.bundle import write_bundle
+    from reelproof.thumbnails import thumbnails_of
+
+    page = render_html(verdict, thumbnails_of(clip), services.detector.kept_pictures(verdict))
+    if html is not None:
+        write_atomically(html, page.encode())
+        note(f"report written to {html}")
+    if bundle_out is not None:
+        match = verdict.match if verdict.match is not None and verdict.match["content_agrees"] else None
+        release = services.repository.get(match["manifest_id"]) if match is not None else None
+        write_bundle(bundle_out, verdict, page, release, services.clock.now())
+        note(f"evidence bundle written to {bundle_out}")
+
+
+def _check_bundle(bundle: Path, paths: list[Path], as_json: bool) -> None:
+    """Check a bundle again; ends with 4 where something in it does not hold."""
+    from reelproof.bundle import check_bundle, verdict_in
+
+    if len(paths) > 1:
+        raise UsageError("a bundle is of one clip", code="one_clip", hint="Give the bundle and its clip.")
+    services = _services()
+    checks = check_bundle(bundle, services.trust, services.clock.now(), paths[0] if paths else None)
+    verdict = verdict_in(bundle)
+    holds = all(one.holds is not False for one in checks)
+    if as_json:
+        show_json(
+            {
+                "schema": "reelproof.bundle-check/1",
+                "holds": holds,
+                "conclusion": verdict.get("conclusion"),
+                "checks": [vars(one) for one in checks],
+            }
+        )
+    else:
+        out.print(f"The bundle says: {str(verdict.get('conclusion')).upper()}", markup=False)
+        for one in checks:
+            word = {True: "holds", False: "FAILS", None: "open"}[one.holds]
+            out.print(f"  {word:<6} {one.says}", markup=False)
+    if not holds:
+        raise RequirementNotMet(
+            "the bundle does not hold", code="bundle_contradicted", hint="Don't rely on it; ask for a new one."
+        )
+
+
+def _services() -> "Services":
+    from reelproof.wiring import build
+
+    services = build(load_settings())
+    if services.made_keys:
+        note(f"made new keys in {services.settings.home / 'keys'}")
+    return services
