@@ -37,6 +37,14 @@ class BlobStore(Protocol):
         """
         ...
 
+    def erase(self, digest: str) -> None:
+        """Remove the bytes under a digest for good; nothing there is no error.
+
+        Raises:
+            ServiceUnreachable: `blob_store_unavailable`; erasing again is safe.
+        """
+        ...
+
 
 class MemoryBlobStore:
     """The shipped fake: blobs in this process's memory."""
@@ -58,6 +66,11 @@ class MemoryBlobStore:
             return self._blobs[digest]
         except KeyError as error:
             raise blob_missing(digest) from error
+
+    def erase(self, digest: str) -> None:
+        """Remove the bytes under a digest."""
+        with self._lock:
+            self._blobs.pop(digest, None)
 
 
 class FolderBlobStore:
@@ -94,6 +107,16 @@ class FolderBlobStore:
                 hint="restore the blob folder from its backup",
             )
         return content
+
+    def erase(self, digest: str) -> None:
+        """Remove the file under a digest, durably."""
+        path = self._path(digest)
+        try:
+            if path.is_file():
+                path.unlink()
+                fsync_folder(path.parent)
+        except OSError as error:
+            raise _unavailable(self.folder, error) from error
 
     def _path(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):

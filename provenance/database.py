@@ -1,5 +1,6 @@
 """The repository's tables, and an engine that is durable and never loses a write to a race.
 
+PostgreSQL by URL, with what it is by default: a returned commit is durable, two writers of one key wait.
 SQLite runs with WAL, `synchronous=FULL` and `BEGIN IMMEDIATE` for writes: a returned write survives a power cut,
 and two writers wait for each other instead of failing.
 """
@@ -19,6 +20,7 @@ from core.errors import ConfigurationError
 
 _BUSY_TIMEOUT_MS = 30_000
 _WRITES = "reelproof_writes"
+_MIGRATION_LOCK = 2_026_1121  # any number that every process takes
 
 _METADATA = sa.MetaData()
 
@@ -35,6 +37,7 @@ releases = sa.Table(
     sa.Column("created_at", sa.Text),
     sa.Column("facts", sa.Text),
     sa.Column("content_sha256", sa.Text),
+    sa.Column("erased_at", sa.Text),
 )
 
 bindings = sa.Table(
@@ -48,6 +51,7 @@ bindings = sa.Table(
     sa.Column("start_ms", sa.Integer),
     sa.Column("end_ms", sa.Integer),
     sa.Column("name", sa.Text),
+    sa.Column("added", sa.Boolean),
 )
 
 
@@ -67,7 +71,7 @@ def open_engine(url: str) -> Engine:
         raise ConfigurationError(
             f"the database URL cannot be used: {error}",
             code="bad_database_url",
-            hint="use a URL such as sqlite:////path/to/reelproof.db",
+            hint="use a URL such as sqlite:////path/to/reelproof.db or postgresql+psycopg://user@host/name",
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
@@ -93,6 +97,9 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(resources.files("provenance") / "migrations"))
     with writing(engine).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # One migrates, the others wait: PostgreSQL has no BEGIN IMMEDIATE.
+            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -105,6 +112,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only unlinked
     cursor.close()
 
 

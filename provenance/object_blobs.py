@@ -70,6 +70,17 @@ class ObjectBlobStore:
             )
         return content
 
+    def erase(self, digest: str) -> None:
+        """Remove the object under a digest. Earlier versions that a bucket keeps are the operator's to remove."""
+        if len(digest) != 64 or not set(digest) <= _DIGEST:
+            raise blob_missing(digest[:64])
+        try:
+            self._obstore.delete(self._store, _path(digest))
+        except (self._obstore.exceptions.NotFoundError, FileNotFoundError):
+            return
+        except self._error as error:
+            raise _unavailable(error) from error
+
 
 def _path(digest: str) -> str:
     return f"{digest[:2]}/{digest[2:]}"

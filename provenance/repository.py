@@ -1,21 +1,25 @@
 """What was released: by manifest ID, by what a mark says, and by what a clip looks like.
 
-Append-only. `put` is durable on return and safe to repeat; a second, different release under one manifest ID is
-refused. Knows nothing of how marks are read or verdicts made.
+Append-only but for erasure. `put` is durable on return and safe to repeat; a second, different release under one
+manifest ID is refused, and so is one that was erased: its digests stay, so that proofs over them still hold.
+Knows nothing of how marks are read or verdicts made.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from core.canonical import canonical_json, digest_of, sha256_hex
+from core.clock import rfc3339
 from core.errors import ConfigurationError, ReelproofError, ServiceUnreachable
 from provenance.blobs import BlobStore, FolderBlobStore, MemoryBlobStore
 from provenance.database import bindings, open_engine, releases, writing
@@ -30,10 +34,21 @@ class ReleaseConflict(ReelproofError):
     """Another release already stands under this manifest ID. The stored one is unchanged."""
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """What is left of an erased release: enough to see that a file or a log entry speaks of it."""
+
+    manifest_id: str
+    sha256: str
+    content_sha256: str
+    erased_at: str
+
+
 class ManifestRepository(Protocol):
     """Keeps releases. The contract (`tests/provenance/test_provenance_repository.py` runs it over every one):
 
-    - `put` is durable on return, idempotent, and append-only: nothing is ever changed or removed.
+    - `put` is durable on return, idempotent, and append-only: nothing is changed, and only `erase` removes.
+    - An erased release is found by nothing, and putting it again is refused.
     - After a failed `put` the release is either there whole or not at all; putting again is safe.
     - Thread-safe; implementations over a database are process-safe too.
     - Look-ups that find nothing return an empty answer, not an error.
@@ -66,7 +81,25 @@ class ManifestRepository(Protocol):
         ...
 
     def count(self) -> int:
-        """How many releases are kept."""
+        """How many releases are kept, erased ones not counted."""
+        ...
+
+    def erase(self, manifest_id: str, at: datetime) -> bool:
+        """Destroy what a release holds (store, facts, fingerprint, values of marks); False if there is none.
+
+        What stays: its ID, the digests of file, store and content, and when it was erased. Safe to repeat.
+        """
+        ...
+
+    def erasure(self, manifest_id: str) -> Erasure | None:
+        """What is left of an erased release, or None."""
+        ...
+
+    def bind(self, manifest_id: str, binding: SoftBinding) -> bool:
+        """Let a further value lead to a release; False if there is no such release. Safe to repeat.
+
+        The release itself and its content digest stay as they are.
+        """
         ...
 
 
@@ -75,12 +108,16 @@ class MemoryManifestRepository:
 
     def __init__(self) -> None:
         self._releases: dict[str, Release] = {}
+        self._erased: dict[str, Erasure] = {}
+        self._added: dict[str, list[SoftBinding]] = {}
         self._index = FingerprintIndex()
         self._lock = Lock()
 
     def put(self, release: Release) -> None:
         """Keep a release."""
         with self._lock:
+            if release.manifest_id in self._erased:
+                raise _erased(release.manifest_id)
             known = self._releases.get(release.manifest_id)
             if known is None:
                 self._releases[release.manifest_id] = release
@@ -94,7 +131,11 @@ class MemoryManifestRepository:
 
     def find_by_binding(self, binding: SoftBinding) -> list[Release]:
         """Releases that carry this algorithm and value."""
-        return [one for one in self._releases.values() if any(_same(held, binding) for held in one.bindings)]
+        return [
+            one
+            for one in self._releases.values()
+            if any(_same(held, binding) for held in (*one.bindings, *self._added.get(one.manifest_id, ())))
+        ]
 
     def find_by_fingerprint(
         self, fingerprint: Fingerprint, limit: int = DEFAULT_MATCHES
@@ -106,12 +147,35 @@ class MemoryManifestRepository:
         """How many releases are kept."""
         return len(self._releases)
 
+    def erase(self, manifest_id: str, at: datetime) -> bool:
+        """Destroy what a release holds."""
+        with self._lock:
+            release = self._releases.pop(manifest_id, None)
+            if release is not None:
+                left = Erasure(manifest_id, release.sha256, content_digest(release), rfc3339(at))
+                self._erased[manifest_id] = left
+            return manifest_id in self._erased
+
+    def erasure(self, manifest_id: str) -> Erasure | None:
+        """What is left of an erased release."""
+        return self._erased.get(manifest_id)
+
+    def bind(self, manifest_id: str, binding: SoftBinding) -> bool:
+        """Let a further value lead to a release."""
+        with self._lock:
+            release = self._releases.get(manifest_id)
+            if release is None:
+                return False
+            if not any(_same(held, binding) for held in (*release.bindings, *self._added.get(manifest_id, ()))):
+                self._added.setdefault(manifest_id, []).append(binding)
+            return True
+
 
 class SqlManifestRepository:
-    """Releases in a SQL database (SQLite here), their manifest stores in a `BlobStore`.
+    """Releases in a SQL database (SQLite, or PostgreSQL by URL), their manifest stores in a `BlobStore`.
 
-    Without `blobs` the stores lie in a folder beside the SQLite file. The fingerprint index is held in memory (72
-    bytes a second of video) and follows what other processes add.
+    Without `blobs` the stores lie in a folder beside the SQLite file. The fingerprint index is held in memory
+    (about 200 bytes a second of video), is made at the first search, and follows what others add.
     """
 
     def __init__(self, url: str, blobs: BlobStore | None = None) -> None:
@@ -123,19 +187,30 @@ class SqlManifestRepository:
 
     def put(self, release: Release) -> None:
         """Keep a release: its manifest store first, then one transaction with all else."""
+        if self.erasure(release.manifest_id) is not None:
+            raise _erased(release.manifest_id)
         store_sha256 = self._blobs.put(release.manifest_store)
         row = _row_of(release, store_sha256)
-        with _available(), writing(self._engine).begin() as connection:
-            known = connection.execute(
-                sa.select(releases.c.content_sha256).where(releases.c.manifest_id == release.manifest_id)
-            ).scalar()
-            if known is not None:
-                if known != row["content_sha256"]:
-                    raise _conflict(release.manifest_id)
-                return
-            connection.execute(releases.insert().values(**row))
-            if release.bindings:
-                connection.execute(bindings.insert(), [_binding_row(release, one) for one in release.bindings])
+        try:
+            with _available(), writing(self._engine).begin() as connection:
+                if self._is_new(connection, release.manifest_id, row["content_sha256"]):
+                    connection.execute(releases.insert().values(**row))
+                    if release.bindings:
+                        held = [_binding_row(release.manifest_id, one) for one in release.bindings]
+                        connection.execute(bindings.insert(), held)
+        except _PutMeanwhile:
+            # PostgreSQL lets two look first and one insert; the other meets the row now.
+            with _available(), self._engine.begin() as connection:
+                self._is_new(connection, release.manifest_id, row["content_sha256"])
+
+    def _is_new(self, connection: Connection, manifest_id: str, content_sha256: str) -> bool:
+        found = sa.select(releases.c.content_sha256, releases.c.erased_at)
+        known = connection.execute(found.where(releases.c.manifest_id == manifest_id)).one_or_none()
+        if known is not None and known.erased_at is not None:
+            raise _erased(manifest_id)
+        if known is not None and known.content_sha256 != content_sha256:
+            raise _conflict(manifest_id)
+        return known is None
 
     def get(self, manifest_id: str) -> Release | None:
         """The release under a manifest ID."""
@@ -165,8 +240,49 @@ class SqlManifestRepository:
 
     def count(self) -> int:
         """How many releases are kept."""
+        query = sa.select(sa.func.count()).select_from(releases).where(releases.c.erased_at.is_(None))
         with _available(), self._engine.begin() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(releases)).scalar_one())
+            return int(connection.execute(query).scalar_one())
+
+    def erase(self, manifest_id: str, at: datetime) -> bool:
+        """Destroy what a release holds: rows first, in one transaction, then the manifest store.
+
+        The store stays where another release has the very same one. SQLite is told to overwrite what it frees.
+        """
+        with _available(), writing(self._engine).begin() as connection:
+            row = connection.execute(sa.select(releases).where(releases.c.manifest_id == manifest_id)).one_or_none()
+            if row is None:
+                return False
+            same = sa.select(sa.func.count()).where(releases.c.store_sha256 == row.store_sha256)
+            is_shared = connection.execute(same.where(releases.c.erased_at.is_(None))).scalar_one() > 1
+            if row.erased_at is None:
+                blank = {"fingerprint": b"", "facts": "{}", "duration_s": 0.0, "erased_at": rfc3339(at)}
+                connection.execute(releases.update().where(releases.c.manifest_id == manifest_id).values(**blank))
+                of_it = bindings.c.manifest_id == manifest_id
+                connection.execute(bindings.update().where(of_it).values(value=b"", name="", value_sha256=""))
+        if not is_shared:
+            self._blobs.erase(row.store_sha256)
+        return True
+
+    def erasure(self, manifest_id: str) -> Erasure | None:
+        """What is left of an erased release."""
+        query = sa.select(releases).where(releases.c.manifest_id == manifest_id, releases.c.erased_at.is_not(None))
+        with _available(), self._engine.begin() as connection:
+            row = connection.execute(query).one_or_none()
+        return Erasure(row.manifest_id, row.sha256, row.content_sha256, row.erased_at) if row else None
+
+    def bind(self, manifest_id: str, binding: SoftBinding) -> bool:
+        """Let a further value lead to a release."""
+        row = {"added": True} | _binding_row(manifest_id, binding)
+        with _available(), writing(self._engine).begin() as connection:
+            if self._get(connection, manifest_id) is None:
+                return False
+            held = sa.select(sa.func.count()).where(
+                *(bindings.c[name] == row[name] for name in ("manifest_id", "alg", "value_sha256"))
+            )
+            if not connection.execute(held).scalar_one():
+                connection.execute(bindings.insert().values(**row))
+        return True
 
     def close(self) -> None:
         """Give the database connections back."""
@@ -181,7 +297,7 @@ class SqlManifestRepository:
                 releases.c.fingerprint,
                 releases.c.duration_s,
             )
-            .where(releases.c.position > self._indexed_to)
+            .where(releases.c.position > self._indexed_to, releases.c.erased_at.is_(None))
             .order_by(releases.c.position)
         )
         with _available(), self._engine.begin() as connection:
@@ -190,11 +306,14 @@ class SqlManifestRepository:
                 self._indexed_to = position
 
     def _get(self, connection: Connection, manifest_id: str) -> Release | None:
-        row = connection.execute(sa.select(releases).where(releases.c.manifest_id == manifest_id)).one_or_none()
+        query = sa.select(releases).where(releases.c.manifest_id == manifest_id, releases.c.erased_at.is_(None))
+        row = connection.execute(query).one_or_none()
         if row is None:
             return None
         held = connection.execute(
-            sa.select(bindings).where(bindings.c.manifest_id == manifest_id).order_by(bindings.c.position)
+            sa.select(bindings)
+            .where(bindings.c.manifest_id == manifest_id, bindings.c.added.is_not(True))
+            .order_by(bindings.c.position)
         )
         return Release(
             manifest_id=row.manifest_id,
@@ -242,9 +361,9 @@ def _row_of(release: Release, store_sha256: str) -> dict[str, Any]:
     }
 
 
-def _binding_row(release: Release, binding: SoftBinding) -> dict[str, Any]:
+def _binding_row(manifest_id: str, binding: SoftBinding) -> dict[str, Any]:
     return {
-        "manifest_id": release.manifest_id,
+        "manifest_id": manifest_id,
         "alg": binding.alg,
         "value_sha256": sha256_hex(binding.value),
         "value": binding.value,
@@ -284,16 +403,30 @@ def _blobs_beside(url: str) -> BlobStore:
     return FolderBlobStore(Path(database).with_suffix(".blobs"))
 
 
+class _PutMeanwhile(Exception):
+    """Somebody else inserted the same manifest ID between our looking and inserting."""
+
+
 @contextmanager
 def _available() -> Iterator[None]:
     try:
         yield
+    except IntegrityError as error:
+        raise _PutMeanwhile from error
     except SQLAlchemyError as error:
         raise ServiceUnreachable(
             f"the manifest repository cannot be used: {error}",
             code="repository_unavailable",
             hint="check the database, free space and permissions, then try again",
         ) from error
+
+
+def _erased(manifest_id: str) -> ReleaseConflict:
+    return ReleaseConflict(
+        f"the release {manifest_id} was erased",
+        code="release_erased",
+        hint="what was erased does not come back; sign the clip anew",
+    )
 
 
 def _conflict(manifest_id: str) -> ReleaseConflict:

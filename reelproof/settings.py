@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     blob_url: str | None = Field(
         None, description="Where manifest stores lie: `s3://bucket/prefix`; default: a folder in the home."
     )
+    fetch_urls: bool = Field(
+        False, description="Whether the server fetches clips from public https addresses that callers name."
+    )
     public_url: str | None = Field(
         None, description="Where others reach this server; named in manifests and in soft-binding answers."
     )

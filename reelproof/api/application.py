@@ -16,6 +16,7 @@ from reelproof.api import (
     operations,
     pages,
     policy_checks,
+    resolution,
     reviews,
     sealing,
     verification,
@@ -77,6 +78,7 @@ def create_app(
     app.state.front_door = FrontDoor(services, jobs, limits, meters)
     for part in (verification, videos, sealing, audit, policy_checks, consents, reviews, operations, pages):
         app.include_router(part.router)
+    app.include_router(resolution.router)
     pages.mount_static(app)
     errors.install(app)
     checks = (sane_host(is_open_to_network), same_origin, keys_required(settings.api_keys, settings.desk_keys))

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import ReelproofError, UsageError
 from reelproof.api.errors import failure_response, status_of
 from reelproof.api.front_door import ServiceLimits, key_digest
 from reelproof.job_values import JobFailure
+from reelproof.settings import Settings
 
 UPLOAD_ROUTES = (
     "/v1/verify",
@@ -25,14 +27,19 @@ UPLOAD_ROUTES = (
     "/v1/content_provenance_checks",
     "/v1/policy/check",
     "/verdicts",
+    "/sbr/v1/matches/byContent",
+    "/sbr/v1/manifests",
 )
 _OVERHEAD_BYTES = 64 * 1024
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _OPEN_PATHS = re.compile(
     r"/|/studio|/audit|/review|/consent|/docs|/openapi\.json|/healthz|/readyz|/static/.*|/verdicts/[^/]+(?:/card)?"
-    r"|/v1/verify/[^/]+/report|/v1/audit/.*"
+    r"|/v1/verify/[^/]+/report|/v1/audit/.*|/sbr/v1/.*|/\.well-known/c2pa-soft-binding-resolution"
 )
+_OPEN_QUESTION = "/sbr/v1/matches/byBinding"
+"""A question that is posted only because a fingerprint is too long for an address."""
+
 DESK_PATHS = re.compile(r"/v1/consents(?:/.*)?|/v1/reviews(?:/.*)?|/v1/audit/entries/[^/]+/text")
 """What only the desk may do: grant and revoke consents, decide reviews, read or erase a prompt."""
 
@@ -139,9 +146,18 @@ def keys_required(digests: tuple[str, ...], desk_digests: tuple[str, ...] = ()) 
             return
         if not known or (scope["method"] in _SAFE_METHODS and _OPEN_PATHS.fullmatch(scope["path"])):
             return
+        if scope["path"] == _OPEN_QUESTION:
+            return
         _require(key_digest(headers), known, "an API key is needed")
 
     return check
+
+
+def require_desk(request: Request, settings: Settings) -> None:
+    """Asks for a key of the desk where only one method of a path is the desk's; rules as in `keys_required`."""
+    if settings.desk_keys or settings.api_keys:
+        digest = key_digest(request.headers)
+        _require(digest, _lowered(settings.desk_keys), "a key of the review desk is needed")
 
 
 def _lowered(digests: tuple[str, ...]) -> tuple[bytes, ...]:

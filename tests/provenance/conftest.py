@@ -1,7 +1,10 @@
 """Fixtures of the provenance tests: a small clip, signers, a signed clip, shared sample files."""
 
 import os
-from collections.abc import Callable
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -114,3 +117,37 @@ def sample() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def _postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A PostgreSQL of the tests' own, reached through a socket in its folder; stopped at the end."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("pg_ctl") or "/none").parent]
+    if not (found[-1] / "initdb").exists():
+        pytest.skip("needs PostgreSQL: sh scripts/install-test-services.sh")
+    folder = tmp_path_factory.mktemp("pg", numbered=True)
+    as_owner: tuple[str, ...] = ()
+    if os.geteuid() == 0:  # the server refuses to run as root
+        as_owner = ("runuser", "-u", "postgres", "--")
+        for one in (folder, *list(folder.parents)[:3]):
+            one.chmod(one.stat().st_mode | 0o755)
+        shutil.chown(folder, "postgres")
+
+    def ran(*command: str) -> None:
+        subprocess.run([*as_owner, *command], check=True, capture_output=True, cwd=folder)
+
+    ran(f"{found[-1]}/initdb", "-D", f"{folder}/db", "-A", "trust", "-U", "tester", "--no-sync")
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+    ran(f"{found[-1]}/pg_ctl", "-D", f"{folder}/db", "-o", options, "-l", f"{folder}/log", "-w", "start")
+    yield folder
+    ran(f"{found[-1]}/pg_ctl", "-D", f"{folder}/db", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def postgresql_url(_postgresql: Path) -> str:
+    """The address of a new, empty PostgreSQL database."""
+    psycopg = pytest.importorskip("psycopg", reason="needs reelproof[postgresql]")
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(f"host={_postgresql} user=tester dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://tester@/{name}?host={_postgresql}"

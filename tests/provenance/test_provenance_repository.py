@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.errors import ConfigurationError, ServiceUnreachable
 from provenance import fingerprint as fp
 from provenance.blobs import BlobStore, FolderBlobStore, MemoryBlobStore
 from provenance.database import open_engine
+from provenance.object_blobs import ObjectBlobStore
 from provenance.records import Fingerprint, Release, SoftBinding
 from provenance.repository import (
     ManifestRepository,
@@ -51,12 +53,15 @@ def same(first: Release | None, second: Release) -> bool:
     return first is not None and content_digest(first) == content_digest(second)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def repository(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManifestRepository]:
     if request.param == "memory":
         yield MemoryManifestRepository()
         return
-    opened = SqlManifestRepository(f"sqlite:///{tmp_path}/home/repository.db")
+    url = f"sqlite:///{tmp_path}/home/repository.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+    opened = SqlManifestRepository(url, FolderBlobStore(tmp_path / "blobs"))
     yield opened
     opened.close()
 
@@ -168,6 +173,55 @@ def test_threads_may_put_at_once(repository: ManifestRepository) -> None:
     assert all(same(repository.get(f"urn:c2pa:{number:08d}"), release(number)) for number in range(13))
 
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def test_an_erased_release_is_found_by_nothing_and_its_digests_stay(repository: ManifestRepository) -> None:
+    """Not by its ID, its mark or its looks; what is left tells that a file or a log entry speaks of it."""
+    repository.put(release(1))
+    repository.put(release(2))
+    assert repository.find_by_fingerprint(some_fingerprint(1)) != []
+    assert repository.erase("urn:c2pa:00000001", NOW)
+    assert repository.get("urn:c2pa:00000001") is None
+    assert repository.find_by_binding(release(1).bindings[0]) == []
+    assert [one.manifest_id for one in repository.find_by_binding(release(1).bindings[1])] == ["urn:c2pa:00000002"]
+    assert repository.find_by_fingerprint(some_fingerprint(1)) == []
+    assert repository.count() == 1
+    left = repository.erasure("urn:c2pa:00000001")
+    assert left is not None
+    assert (left.sha256, left.content_sha256) == (release(1).sha256, content_digest(release(1)))
+    assert left.erased_at == "2026-11-21T00:00:00Z"
+    assert repository.erasure("urn:c2pa:00000002") is None
+
+
+def test_what_was_erased_does_not_come_back(repository: ManifestRepository) -> None:
+    """Putting it again is refused; erasing twice or what never was is no error."""
+    repository.put(release(1))
+    assert repository.erase("urn:c2pa:00000001", NOW)
+    assert repository.erase("urn:c2pa:00000001", NOW)
+    assert not repository.erase("urn:c2pa:none", NOW)
+    with pytest.raises(ReleaseConflict) as caught:
+        repository.put(release(1))
+    assert caught.value.code == "release_erased"
+    assert repository.get("urn:c2pa:00000001") is None
+
+
+def test_erasing_leaves_no_byte_in_the_files(tmp_path: Path) -> None:
+    """Neither the database with its log nor the blob folder still holds the title, the mark or the store."""
+    told = release(1, facts={"title": "Jeanne Baret at sea"}, manifest_store=b"Jeanne Baret's manifest")
+    repository = SqlManifestRepository(f"sqlite:///{tmp_path}/repository.db")
+    repository.put(told)
+    repository.put(release(2, manifest_store=b"shared"))
+    repository.put(release(3, manifest_store=b"shared"))
+    repository.erase(told.manifest_id, NOW)
+    repository.erase("urn:c2pa:00000002", NOW)
+    assert same(repository.get("urn:c2pa:00000003"), release(3, manifest_store=b"shared"))
+    repository.close()
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"Jeanne" not in held
+    assert told.bindings[0].value not in held.replace(bytes(8), b"")
+
+
 # -- what a database adds ---------------------------------------------------------------------------------
 
 
@@ -208,7 +262,7 @@ def test_sqlite_is_durable_and_its_schema_versioned(tmp_path: Path) -> None:
     with engine.begin() as connection:
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2
-        assert connection.execute(sa.text("SELECT version_num FROM provenance_version")).scalars().all() == ["0001"]
+        assert connection.execute(sa.text("SELECT version_num FROM provenance_version")).scalars().all() == ["0002"]
 
 
 def test_the_migrations_make_the_tables_the_code_uses(tmp_path: Path) -> None:
@@ -267,6 +321,7 @@ def test_a_lost_blob_is_said_and_not_made_up(tmp_path: Path) -> None:
 BLOBS: dict[str, Callable[[Path], BlobStore]] = {
     "memory": lambda folder: MemoryBlobStore(),
     "folder": lambda folder: FolderBlobStore(folder / "blobs"),
+    "object store": lambda folder: ObjectBlobStore("memory:///"),
 }
 
 
@@ -290,6 +345,24 @@ def test_an_unknown_or_odd_digest_is_a_clear_error(blobs: BlobStore, digest: str
     with pytest.raises(ServiceUnreachable) as caught:
         blobs.get(digest)
     assert caught.value.code == "blob_missing"
+
+
+def test_an_erased_blob_is_gone(blobs: BlobStore) -> None:
+    """Erasing again, or what never was, is no error; the same bytes may be put anew."""
+    digest = blobs.put(b"content")
+    blobs.erase(digest)
+    blobs.erase(digest)
+    with pytest.raises(ServiceUnreachable):
+        blobs.get(digest)
+    assert blobs.get(blobs.put(b"content")) == b"content"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "s3:bucket", "gopher://x/y"])
+def test_an_object_stores_address_is_checked(url: str) -> None:
+    """At start-up, with a hint."""
+    with pytest.raises(ConfigurationError) as caught:
+        ObjectBlobStore(url)
+    assert caught.value.code == "bad_blob_url"
 
 
 def test_a_damaged_blob_is_never_returned(tmp_path: Path) -> None:
