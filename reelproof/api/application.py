@@ -13,6 +13,7 @@ from reelproof.api import (
     audit,
     consents,
     errors,
+    feedback,
     operations,
     pages,
     policy_checks,
@@ -76,7 +77,9 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.front_door = FrontDoor(services, jobs, limits, meters)
-    for part in (verification, videos, sealing, audit, policy_checks, consents, reviews, operations, pages):
+    for part in (
+        verification, feedback, videos, sealing, audit, policy_checks, consents, reviews, operations, pages,
+    ):  # fmt: skip
         app.include_router(part.router)
     app.include_router(resolution.router)
     pages.mount_static(app)

@@ -327,6 +327,22 @@ function startStudio() {
   fillShelf().catch((fault) => showRefusal(fault));
 }
 
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("[data-feedback]");
+  if (!form) return;
+  event.preventDefault();
+  const told = form.querySelector("[role=status]");
+  const comment = form.querySelector("textarea").value.trim();
+  const body = JSON.stringify({ id: form.dataset.feedback, right: event.submitter?.value === "yes", ...(comment && { comment }) });
+  try {
+    await call("/v1/feedback", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    for (const field of form.querySelectorAll("button, textarea")) field.disabled = true;
+    told.textContent = "Thank you. It is noted.";
+  } catch (fault) {
+    told.textContent = fault.message;
+  }
+});
+
 document.addEventListener("click", async (event) => {
   const copying = event.target.closest("[data-copy]");
   if (!copying) return;
