@@ -6,11 +6,10 @@ Those of `DEVELOPED` were at hand while the filter was written; those of policy_
 import base64
 import codecs
 import random
-import unicodedata
 import urllib.parse
-from collections.abc import Callable
 
-Transform = Callable[[str], str]
+from bench.policy_names import Transform, letters, plain
+from bench.policy_once_unseen import ONCE_UNSEEN
 
 _HOMOGLYPHS = str.maketrans("aeopcxyi", "аеорсхуі")
 _LEET = str.maketrans("aeiots", "431075")
@@ -30,16 +29,6 @@ _NATO_WORDS = (
 _NATO = _NATO_WORDS.split()
 _BRAILLE = dict(zip(_LETTERS, "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", strict=True))
 _RESPELLINGS = (("ph", "f"), ("ck", "k"), ("qu", "kw"), ("x", "ks"), ("ee", "ea"), ("c", "k"), ("i", "y"))
-
-
-def plain(name: str) -> str:
-    """The name in ASCII letters."""
-    return "".join(c for c in unicodedata.normalize("NFKD", name) if ord(c) < 128)
-
-
-def letters(name: str) -> str:
-    """Only the ASCII letters of a name, in lower case."""
-    return "".join(c for c in plain(name).lower() if c.isalpha())
 
 
 def _in_longest(name: str, change: Transform) -> str:
@@ -163,7 +152,7 @@ DEVELOPED: dict[str, Transform] = {
     "quoted percent base64": lambda name: urllib.parse.quote(
         base64.b64encode(f"video of {name}".encode()).decode()
     ),
-}
+} | ONCE_UNSEEN
 
 # What changes how a name is spelled, and what then changes its signs: pairs of the two are composed.
 _SPELLINGS = (

@@ -24,6 +24,13 @@ _MORSE = re.compile(r"(?:[.\-·−–]{1,5}(?:\s+|\s*/\s*)){4,}[.\-·−–]{1,5
 _ESCAPE = re.compile(
     r"\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\x([0-9a-fA-F]{2})|U\+([0-9a-fA-F]{4,6})\b\s?"
 )
+_CALLS = re.compile(r"(?:\b(?:chr|char|fromCharCode|u?nichr)\s*\(\s*\d{2,3}\s*\)[\s+.,&]*){3,}")
+_BASE32 = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{16,}={0,6}(?![A-Za-z0-9])")
+_ASCII85 = re.compile(r"(?<!\S)[!-u]{15,}(?!\S)")
+_UPSIDE_DOWN = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞlɯuodbɹsʇnʌʍxʎz", "abcdefghiijklmnopqrstuvwxyz")
+_ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
+_DOUBLED = re.compile(r"(?<![^\W\d_])(?:([^\W\d_])\1){3,}(?![^\W\d_])", re.IGNORECASE)
+_SIGNS_IN_WORD = re.compile(r"(?<!\S)(?=\S*\w)\S*[^\w\s.,'’;:!?()\"-]\S{2,}")
 _QUOTED = re.compile(r"(?:=[0-9A-Fa-f]{2}){3,}")
 _OCTAL = re.compile(r"(?:\\[0-3]?[0-7]{2}){3,}")
 _LETTER_NUMBERS = re.compile(r"(?<![\d.:])(?:\d{1,2}\s?[-,./| ]\s?){4,}\s?\d{1,2}(?![\d.:%])")
@@ -147,6 +154,67 @@ def decode_stutter(text: str) -> str | None:
     return decoded if decoded != text else None
 
 
+def decode_character_calls(text: str) -> str | None:
+    """Runs of `chr(84)+chr(97)…`, in place."""
+
+    def change(match: re.Match[str]) -> str | None:
+        points = [int(each) for each in re.findall(r"\d+", match[0])]
+        return "".join(map(chr, points)) + " " if min(points) >= 32 else None
+
+    return _replaced(_CALLS, text, change)
+
+
+def decode_base32_runs(text: str) -> str | None:
+    """Base32 words that decode to readable text, in place."""
+
+    def change(match: re.Match[str]) -> str | None:
+        plain = match[0].rstrip("=")
+        try:
+            return _from_bytes(base64.b32decode(plain + "=" * (-len(plain) % 8)))
+        except (binascii.Error, ValueError):
+            return None
+
+    return _replaced(_BASE32, text, change)
+
+
+def decode_ascii85_runs(text: str) -> str | None:
+    """Ascii85 words that decode to readable text, in place."""
+
+    def change(match: re.Match[str]) -> str | None:
+        if match[0].isalnum():
+            return None
+        try:
+            return _from_bytes(base64.a85decode(match[0]))
+        except ValueError:
+            return None
+
+    return _replaced(_ASCII85, text, change)
+
+
+def decode_upside_down(text: str) -> str | None:
+    """Letters turned upside down, read from the end."""
+    if sum(c in _ONLY_UPSIDE_DOWN for c in text) < 2:
+        return None
+    return text.lower().translate(_UPSIDE_DOWN)[::-1]
+
+
+def decode_doubled(text: str) -> str | None:
+    """Words in which every letter is written twice, with each once."""
+    return _replaced(_DOUBLED, text, lambda match: match[0][::2])
+
+
+def decode_rot47(text: str) -> str | None:
+    """Printable ASCII moved by 47, where words hold signs among letters."""
+    if not _SIGNS_IN_WORD.search(text):
+        return None
+    return "".join(chr(33 + (ord(c) - 33 + 47) % 94) if 33 <= ord(c) <= 126 else c for c in text)
+
+
+def decode_turned_halves(text: str) -> str | None:
+    """Every word with its second half put first again ("lorTay")."""
+    return re.sub(r"[^\W\d_]{4,}", lambda m: m[0][(len(m[0]) + 1) // 2 :] + m[0][: (len(m[0]) + 1) // 2], text)
+
+
 def decode_entities(text: str) -> str | None:
     """HTML character references undone."""
     return html.unescape(text) if re.search(r"&#?\w{2,10};?", text) else None
@@ -258,6 +326,11 @@ NESTED: dict[str, Decoding] = {
     "braille": decode_braille,
     "seams": decode_concatenation,
     "stutter": decode_stutter,
+    "character-calls": decode_character_calls,
+    "base32": decode_base32_runs,
+    "ascii85": decode_ascii85_runs,
+    "upside-down": decode_upside_down,
+    "doubled": decode_doubled,
 }
 # Tried once, on the plain text and on what was decoded from it.
 SPELLED: dict[str, Decoding] = {"morse": decode_morse, "nato": decode_nato}
@@ -268,6 +341,8 @@ ONCE: dict[str, Decoding] = {
     "atbash": decode_atbash,
     "reversed": decode_reversed,
     "reversed-words": decode_reversed_words,
+    "rot47": decode_rot47,
+    "turned-halves": decode_turned_halves,
 }
 
 

@@ -17,7 +17,7 @@ _TWO_EDITS_FROM_CHARS = 8
 _TWO_EDITS_FROM_KEY_CHARS = 10
 _MIN_MONONYM_CHARS = 7
 # What people glue to a joined name: digits and these.
-_AFFIXES = words_of("official lora real the fan fans style model person face hq tv fc v xl flux sdxl sd wan")
+_AFFIXES = words_of("xx x official lora real the fan fans style model person face hq tv fc v xl flux sdxl sd wan")
 
 
 @dataclass(frozen=True, slots=True)

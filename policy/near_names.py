@@ -20,9 +20,17 @@ _MIN_ROUGH_CHARS = 4
 # Sum of consonant distances that two spellings of a name may have, by how the name is written (tuned on the
 # development halves of the bench's languages).
 _MAX_CAPITALISED_DISTANCE, _MAX_SCRIPT_DISTANCE, _MAX_SOUND_DISTANCE = 0.26, 0.12, 0.2
+_MIN_BARE_CHARS = 6
 _MIN_JOINED_SIGNS, _MIN_UNICASE_SIGNS = 7, 5
 _ROLE_CONTEXT_TOKENS = 6
 _MIN_LANGUAGE_TOKENS, _MIN_ENGLISH_SHARE = 6, 0.5
+# Small words of other languages that are no part of names: they tell the language of a short text.
+_FOREIGN_WORDS = frozenset(
+    words_of(
+        "una uno une un unas unos les ein eine einen einer und mit auf im avec dans sur pour con por para sobre "
+        "nel nella sulla sul per uma com na num numa em och pa een het op met jest na w dla ve bir yang dengan"
+    )
+)
 _ROLE_NOUNS = {
     "singer": "singer rapper popstar star musician diva songwriter vocalist legend icon idol artist "
     "pop frontman guitarist "
@@ -72,6 +80,8 @@ class NearNames:
         self._surnames: dict[str, list[tuple[str, Figure]]] = {}
         self._mononyms: dict[str, Figure] = {}
         self._shifted: dict[str, Figure] = {}
+        self._bare: dict[tuple[str, str], Figure] = {}
+        self._shuffled: dict[tuple[str, str], Figure] = {}
         self._rough: dict[str, list[tuple[str, str, Figure]]] = {}
         for line in lines:
             key, role, status, mode, tier = line.split("\t")
@@ -96,6 +106,10 @@ class NearNames:
         if figure.mode == "." and len(parts) <= 4 and len(parts[0]) > 1 and len(parts[-1]) > 2:
             self._pairs.setdefault((parts[0], parts[-1]), figure)
             self._surnames.setdefault(parts[-1], []).append((parts[0][0], figure))
+            bare = (_bare(parts[0]), _bare(parts[-1]))
+            if len(bare[0] + bare[1]) >= _MIN_BARE_CHARS:
+                self._bare.setdefault(bare, figure)
+            self._shuffled.setdefault((_shuffled(parts[0]), _shuffled(parts[-1])), figure)
         signs = [consonants(part) for part in parts]
         for variant in {"".join(signs), "".join(signs).replace("w", "v")}:
             rough = rough_key(variant)
@@ -112,7 +126,7 @@ class NearNames:
         found = [*self.with_gap(reading), *self._surname_first(reading), *self._initials(reading)]
         found += [*self._by_role(reading), *self._under_shift(tokens)]
         if is_mostly(tokens, self._words):
-            found += self._by_sound(tokens)
+            found += [*self._by_sound(tokens), *self._by_letters(tokens)]
         if not reading.text.isascii():
             found += self._other_script(tokens)
         return found
@@ -209,6 +223,21 @@ class NearNames:
                     yield NameMatch(at, at + 2, figure, "sound", key)
                     break
 
+    def _by_letters(self, tokens: list[Token]) -> Iterator[NameMatch]:
+        """Full names without their vowels, or with the letters inside each word shuffled."""
+        for at in range(len(tokens) - 1):
+            left, right = tokens[at].text, tokens[at + 1].text
+            if left in self._words or right in self._words or (left in self._kinds and right in self._kinds):
+                continue
+            is_bare = _bare(left) == left and _bare(right) == right
+            figure = (
+                self._bare.get((left, right))
+                if is_bare
+                else self._shuffled.get((_shuffled(left), _shuffled(right)))
+            )
+            if figure:
+                yield NameMatch(at, at + 2, figure, "letters", "")
+
     @staticmethod
     def _sounds_alike(pair: list[Token], left: str, right: str, signs: str, key: str) -> bool:
         parts, sounds = key.split(" "), signs.split(" ")
@@ -297,11 +326,24 @@ def _begins_with_vowel(word: str) -> bool:
 
 
 def is_mostly(tokens: list[Token], words: frozenset[str]) -> bool:
-    """Whether a text is English enough for rules that lean on the English dictionary; short ones always are."""
-    if len(tokens) < _MIN_LANGUAGE_TOKENS:
-        return True
+    """Whether a text is English enough for rules that lean on the English dictionary.
+
+    Short ones are, unless a small word of another language stands in them.
+    """
     known = sum(token.text in words or not token.text.isalpha() for token in tokens)
+    if len(tokens) < _MIN_LANGUAGE_TOKENS and not any(token.text in _FOREIGN_WORDS for token in tokens):
+        return True
     return known >= _MIN_ENGLISH_SHARE * len(tokens)
+
+
+def _bare(word: str) -> str:
+    """A word without its vowels."""
+    return "".join(c for c in word if c not in "aeiou")
+
+
+def _shuffled(word: str) -> str:
+    """A word with its inner letters in the order of the alphabet."""
+    return word[:1] + "".join(sorted(word[1:-1])) + word[-1:]
 
 
 def _unshifted(letters: str) -> str:

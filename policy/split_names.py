@@ -12,6 +12,8 @@ from policy.near_names import NearNames
 
 _MAX_PARTS = 40
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_LABELLED_FIRST = re.compile(r"\b(?:first|given|fore)(?:[ _-]?name)?\"?\s*[:=]\s*\"?(\w+)", re.IGNORECASE)
+_LABELLED_LAST = re.compile(r"\b(?:last|sur|family)(?:[ _-]?name)?\"?\s*[:=]\s*\"?(\w+)", re.IGNORECASE)
 _STATED_FIRST = re.compile(
     r"\b(?:first|given|fore|christian) ?names?\W+(?:(?:is|was|being|of|as)\W+)?(\w+)", re.IGNORECASE
 )
@@ -83,7 +85,8 @@ class SplitNames:
 
     def stated_pairs(self, text: str) -> list[str]:
         """ "First Last" for each stated name of a text, to be read like any other text."""
-        firsts, lasts = _STATED_FIRST.findall(text), _STATED_LAST.findall(text)
+        firsts = _STATED_FIRST.findall(text) or _LABELLED_FIRST.findall(text)
+        lasts = _STATED_LAST.findall(text) or _LABELLED_LAST.findall(text)
         return [f"{first} {last}" for first, last in zip(firsts, lasts, strict=False)]
 
 

@@ -19,8 +19,8 @@ MAX_DEPTH = 3
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
-# Four and more single letters with the same kind of gap: "T a y l o r", "T.a.y.l.o.r", "t-a-y-l-o-r".
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ \t\n.\-_*~+|/\\•·,']{1,3}[^\W\d_]){3,}(?![^\W_])")
+# Four and more single letters with whatever between them: "T a y l o r", "T.a.y.l.o.r", "t-a-y-l-o-r".
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]{1,8}[^\W\d_]){3,}(?![^\W_])")
 _INSIDE_WORD = re.compile(r"(?<=[^\W_])[*~^`|\\•·\"“”«»(){}\[\]<>#=+_-]+(?=[^\W_])")
 
 
@@ -149,6 +149,7 @@ _UNDER = {
     "rot13": ("reversed", "leet", "long-runs"),
     "reversed": ("leet", "long-runs", "split-words"),
     "spaced-letters": ("reversed", "rot13", "leet", "long-runs"),
+    "long-runs": ("rot13",),
     "leet": ("long-runs", "split-words"),
 }
 
@@ -160,8 +161,10 @@ def _second_variants(step: str, text: str) -> list[tuple[str, str, bool]]:
 
 
 def _joined(match: re.Match[str]) -> str:
-    """Spaced letters joined; two gaps in a row, or a wider gap than the others, stay one space between words."""
-    return re.sub(r"([^\W\d_])[ \t\n.\-_*~+|/\\•·,']{1}(?=[^\W\d_])", r"\1", match[0]).strip()
+    """Spaced letters joined: the narrowest gap is no gap, wider ones are spaces between words."""
+    gaps = re.findall(r"[\W_]+", match[0])
+    narrow = min(map(len, gaps))
+    return re.sub(r"[\W_]+", lambda gap: "" if len(gap[0]) <= narrow else " ", match[0])
 
 
 def _named(base: View, name: str) -> str:
