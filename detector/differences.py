@@ -19,7 +19,8 @@ ROWS_MAX = 36
 _BLUR_PX = 2.0
 #: A place counts as changed where its difference passes both: grey levels, and times the picture's own median.
 MIN_LEVELS, MIN_TIMES = 9.0, 3.2
-_MIN_AREA = 0.006
+_MIN_AREA = 0.008
+_BLACK, _WHITE = 8, 247  # beyond these a brighter or darker copy has lost what was there
 #: In at least this share of the pictures of a stretch of time, and in two in a row, or it is not told.
 _MIN_PICTURES = 2
 _CAPTION_BAND, _CAPTION_SHAPE = 0.30, 1.8
@@ -66,12 +67,12 @@ def differences_of(pairs: Sequence[Pair], interval_s: float = 0.5) -> Difference
 
 def changed_mask(pair: Pair) -> Mask:
     """Where one picture differs from its reference, on the reference's canvas."""
-    copy = _levelled(pair.copy, pair.reference, pair.covered)
-    squared = ((copy - pair.reference.astype(np.float32)) ** 2).mean(axis=2)
-    apart = np.sqrt(cv2.GaussianBlur(squared, (0, 0), _BLUR_PX))
-    inside = cv2.erode(pair.covered.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    inside = cv2.erode(pair.covered.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     if inside.mean() < 0.1:
-        return np.zeros(apart.shape, np.bool_)
+        return np.zeros(pair.covered.shape, np.bool_)
+    expected, gain = _expected(pair.reference, pair.copy, inside)
+    squared = ((expected - pair.copy.astype(np.float32)) ** 2).mean(axis=2) / gain**2
+    apart = np.sqrt(cv2.GaussianBlur(squared, (0, 0), _BLUR_PX))
     # Strong edges move by fractions of a pixel in every copy: they must differ by more.
     grey = cv2.cvtColor(pair.reference, cv2.COLOR_RGB2GRAY).astype(np.float32)
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8)
@@ -86,21 +87,26 @@ def changed_mask(pair: Pair) -> Mask:
     return _large(np.asarray(cv2.erode(closed, kernel), np.uint8))
 
 
-def _levelled(copy: RGB, reference: RGB, covered: Mask) -> NDArray[np.float32]:
-    """The copy with a gain and an offset for each colour, fitted twice: the second time without what differs."""
-    levelled = copy.astype(np.float32)
+def _expected(reference: RGB, copy: RGB, inside: Mask) -> tuple[NDArray[np.float32], float]:
+    """The reference as the copy's brightness and colours would show it, and the mean gain of that.
+
+    A gain and an offset a colour, fitted again without what differs; levels end at black and white as in the copy.
+    """
     target = reference.astype(np.float32)
-    keep = covered
+    expected, gains = target.copy(), [1.0, 1.0, 1.0]
+    keep = inside
     for _ in range(3):
         for channel in range(3):
-            ours, theirs = copy[..., channel][keep].astype(np.float32), target[..., channel][keep]
-            if len(ours) < 64 or ours.std() < 1.0:
+            unclipped = keep & (copy[..., channel] > _BLACK) & (copy[..., channel] < _WHITE)
+            known, shown = target[..., channel][unclipped], copy[..., channel][unclipped].astype(np.float32)
+            if len(known) < 64 or known.std() < 1.0:
                 continue
-            gain = float(np.clip(np.cov(ours, theirs)[0, 1] / ours.var(), 0.5, 2.0))
-            levelled[..., channel] = gain * (copy[..., channel] - ours.mean()) + theirs.mean()
-        apart = np.abs(levelled - target).mean(axis=2)
-        keep = covered & (apart <= max(6.0, float(np.quantile(apart[covered], 0.6)))) if covered.any() else covered
-    return levelled
+            gains[channel] = float(np.clip(np.cov(known, shown)[0, 1] / known.var(), 0.5, 2.0))
+            shifted = gains[channel] * (target[..., channel] - known.mean()) + shown.mean()
+            expected[..., channel] = np.clip(shifted, 0.0, 255.0)
+        apart = np.abs(expected - copy).mean(axis=2)
+        keep = inside & (apart <= max(6.0, float(np.quantile(apart[inside], 0.6))))
+    return expected, float(np.mean(gains))
 
 
 def _large(mask: NDArray[np.uint8]) -> Mask:

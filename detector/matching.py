@@ -17,7 +17,7 @@ from provenance.records import Fingerprint
 #: Unrelated pictures are 128 of 256 bits apart on average. Foreign begins this far from the clip's own base level.
 _UNRELATED_BITS = 128.0
 _FOREIGN_SHARE = 0.55
-_JUMP_SHARE = 1.25
+_JUMP_SHARE = 0.9
 _STUTTER_BITS = 6.0
 _MAX_BASE_BITS = 84.0
 #: 5 minutes each; longer clips are matched in their first 5 minutes only, and say so.

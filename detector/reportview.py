@@ -156,8 +156,7 @@ def _block(one: dict[str, Any], scale: float) -> dict[str, Any]:
 
 def _tick(number: int, end_s: float) -> dict[str, Any]:
     share = number / (_TICKS - 1)
-    anchor = "start" if number == 0 else "end" if number == _TICKS - 1 else "middle"
-    return {"x": round(share * _TIMELINE_WIDTH, 1), "label": f"{share * end_s:.1f} s", "anchor": anchor}
+    return {"label": f"{share * end_s:.1f} s"}
 
 
 def _summed(listed: list[dict[str, Any]], state: str) -> str:

@@ -153,6 +153,15 @@ def test_a_plain_copy_has_no_differences(released: Clip) -> None:
     assert found.placed.scale == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.parametrize(("gain", "offset"), [(1.35, 20), (0.6, -10)])
+def test_a_copy_that_lost_highlights_or_shadows_is_not_altered(
+    released: Clip, gain: float, offset: float
+) -> None:
+    """Levels pushed past white or black differ from the release, but not in what they show."""
+    pushed = np.clip(coarse(scene()) * gain + offset, 0, 255).astype(np.uint8)
+    assert inspected(released, pushed).regions == ()
+
+
 @pytest.mark.parametrize("share", [0.06, 0.2])
 def test_a_replaced_region_is_outlined(released: Clip, share: float) -> None:
     """A pasted part of 6 % and more is found, called replaced, and outlined with an IoU of .6 and more."""
