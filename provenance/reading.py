@@ -34,6 +34,7 @@ from provenance.trust import TrustStore
 _MAX_PROBLEM_CHARACTERS = 300
 _MAX_INGREDIENT_DEPTH = 32
 _STORE_MIME = "application/c2pa"
+_AVI_MIME = "video/avi"
 
 _Json = Mapping[str, Any]
 
@@ -53,7 +54,10 @@ def read_manifest(file: Path | BinaryIO, trust: TrustStore, *, now: datetime | N
     except StoreFault as error:
         return ManifestReport(CredentialState.BROKEN, problem=str(error))
     file.seek(0)
-    return _read(None, file, store, trust, now or datetime.now(UTC))
+    # The library knows a BMFF file by itself, but not an AVI whose store it is handed: its exclusion would not fit.
+    mime = _AVI_MIME if file.read(4) == b"RIFF" else None
+    file.seek(0)
+    return _read(mime, file, store, trust, now or datetime.now(UTC))
 
 
 def read_store(store: bytes, trust: TrustStore, *, now: datetime | None = None) -> ManifestReport:
@@ -70,7 +74,7 @@ def _without_store(file: BinaryIO) -> ManifestReport:
 
 
 def _read(mime: str | None, file: BinaryIO, store: bytes, trust: TrustStore, now: datetime) -> ManifestReport:
-    is_detached = mime is not None
+    is_detached = mime == _STORE_MIME
     try:
         # The store that we parsed is the store that the library checks: two parsers can't be led to two stores.
         given = None if is_detached else store

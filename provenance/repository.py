@@ -198,10 +198,11 @@ class SqlManifestRepository:
                     if release.bindings:
                         held = [_binding_row(release.manifest_id, one) for one in release.bindings]
                         connection.execute(bindings.insert(), held)
-        except _PutMeanwhile:
+        except _PutMeanwhile as fault:
             # PostgreSQL lets two look first and one insert; the other meets the row now.
             with _available(), self._engine.begin() as connection:
-                self._is_new(connection, release.manifest_id, row["content_sha256"])
+                if self._is_new(connection, release.manifest_id, row["content_sha256"]):
+                    raise _unavailable(fault.__cause__) from fault
 
     def _is_new(self, connection: Connection, manifest_id: str, content_sha256: str) -> bool:
         found = sa.select(releases.c.content_sha256, releases.c.erased_at)
@@ -414,11 +415,15 @@ def _available() -> Iterator[None]:
     except IntegrityError as error:
         raise _PutMeanwhile from error
     except SQLAlchemyError as error:
-        raise ServiceUnreachable(
-            f"the manifest repository cannot be used: {error}",
-            code="repository_unavailable",
-            hint="check the database, free space and permissions, then try again",
-        ) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: BaseException | None) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"the manifest repository cannot be used: {error}",
+        code="repository_unavailable",
+        hint="check the database, free space and permissions, then try again",
+    )
 
 
 def _erased(manifest_id: str) -> ReleaseConflict:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -84,6 +85,21 @@ def plain_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of unsigned H.264, 96x96."""
     path = tmp_path_factory.mktemp("plain") / "plain.mp4"
     write_clip(_moving_shapes(1), path, crf=24, preset="veryfast")
+    return path
+
+
+@pytest.fixture(scope="session", params=["mov", "avi", "fragmented.mp4"])
+def other_container(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of unsigned video in QuickTime, AVI (MPEG-4 Part 2) or fragmented MP4."""
+    path = tmp_path_factory.mktemp("containers") / f"plain.{request.param}"
+    form = {"mov": "mov", "avi": "avi"}.get(request.param, "mp4")
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"} if form == "mp4" else {}
+    with av.open(str(path), "w", format=form, options=options) as written:
+        stream = written.add_stream("mpeg4" if form == "avi" else "libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
+        for frame in _moving_shapes(1, frames=12).frames():
+            written.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        written.mux(stream.encode())
     return path
 
 

@@ -268,3 +268,21 @@ def test_the_container_is_told_by_its_bytes(plain_mp4: Path, tmp_path: Path) -> 
     """A name says nothing: MP4 bytes under .avi are MP4."""
     shutil.copyfile(plain_mp4, tmp_path / "x.avi")
     assert container_mime(tmp_path / "x.avi") == "video/mp4"
+
+
+def test_every_container_signs_reads_and_notices_a_byte(
+    other_container: Path, tmp_path: Path, signer: LocalSigner, trust: TrustStore, some_facts: Facts
+) -> None:
+    """QuickTime, AVI and fragmented MP4: ours and intact, the pictures as they were, a changed byte seen."""
+    target = tmp_path / other_container.name
+    sign_clip(other_container, target, some_facts(), signer)
+    report = read_manifest(target, trust)
+    assert report.is_intact
+    assert report.trust_list == OWN_LIST
+    assert [one.tobytes() for one in open_clip(target).frames()] == [
+        one.tobytes() for one in open_clip(other_container).frames()
+    ]
+    content = bytearray(target.read_bytes())
+    content[content.rindex(b"movi" if content[:4] == b"RIFF" else b"mdat") + 40] ^= 1
+    target.write_bytes(content)
+    assert not read_manifest(target, trust).binding_intact

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.provenance_rubric import RULES, score, subject_of
 from core.errors import ConfigurationError, ServiceUnreachable
 from provenance.manifest import ManifestFacts
 from provenance.reading import read_manifest
@@ -268,3 +269,19 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     """At start-up, not at the first clip."""
     with pytest.raises(ConfigurationError):
         TimeStamping(url)
+
+
+def test_a_stamped_clip_keeps_all_thirty_one_rules(
+    authority: Authority, plain_mp4: Path, tmp_path: Path, signer: LocalSigner, some_facts: Facts
+) -> None:
+    """Our rubric (bench/provenance_rubric.py) in full; without a stamp exactly one rule less."""
+    options = SigningOptions(time_stamps=TimeStamping(authority.url))
+    sign_clip(plain_mp4, tmp_path / "a.mp4", some_facts(), signer, options=options)
+    sign_clip(plain_mp4, tmp_path / "b.mp4", some_facts(), signer)
+    trust = trusting(authority, signer)
+    stamped, untimed = (score(subject_of(tmp_path / name, trust)) for name in ("a.mp4", "b.mp4"))
+    assert len(RULES) == 31
+    assert [rule for rule, holds in stamped.items() if not holds] == []
+    assert [rule for rule, holds in untimed.items() if not holds] == [
+        "a trusted time-stamp stands in the signature"
+    ]
