@@ -21,7 +21,7 @@ from watermark.pixel.message import Message
 from watermark.pixel.parts import overlaid, parts_of
 from watermark.pixel.pattern import TURNING_PLANES, pilot_chips
 from watermark.pixel.presence import PresenceMeter
-from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, Sighting, message_of, own_placement
+from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, Sighting, judged, own_placement
 from watermark.pixel.residual import Slice, slices
 
 PSNR_DB = 44.0
@@ -79,9 +79,7 @@ class PixelWatermark:
             for sighting in decisions(block, blind=blind and number == 0):
                 spent += 1
                 progress(min(0.9, spent / 13))
-                counted = replace(sighting, looks=sighting.looks * 2.0**spent)
-                passed = counted.p_value <= FALSE_POSITIVE_RATE
-                message = message_of(block, counted) if passed else None
+                counted, message = judged(block, sighting, 2.0**spent)
                 result = self._result(counted, message, clip)
                 if message is not None:
                     progress(0.95)

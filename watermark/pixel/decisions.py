@@ -28,7 +28,8 @@ from watermark.pixel.reading import (
     timed,
     whole,
 )
-from watermark.pixel.timing import PHASES, Turn
+from watermark.pixel.refining import REFINING_LOOKS, refined
+from watermark.pixel.timing import PHASES, STATISTICS, Turn
 from watermark.significance import p_of
 
 SPEEDS = (0.8, 1.25, 0.5, 2.0, 0.75, 1.5)
@@ -49,6 +50,7 @@ _SCALES = (0.25, 2.6)
 _POINTS = tuple((x, y) for y in (0.3, 0.5, 0.7) for x in (0.25, 0.5, 0.75))
 _QUIET_FLOOR = 0.01
 _REACH_DEG = 12.0
+_WORTH_REFINING_Z = 5.0
 
 
 def decisions(block: Block, *, blind: bool) -> Iterator[Sighting]:
@@ -177,7 +179,19 @@ def _cut(block: Block, window: Block) -> Sighting:
             best = found if best.key_id < 0 or better else best
         if _plainly(best):
             break
-    return best
+    return _to_the_last_pixel(block, window, best, anchors)
+
+
+def _to_the_last_pixel(block: Block, window: Block, best: Sighting, anchors: Anchors) -> Sighting:
+    """A sighting that may be one, but does not pass plainly, moved to where both layers score best: its data chips
+    may then be read. Its looks are all there were, whatever `best` was weighed by."""
+    if best.key_id < 0 or _plainly(best) or best.z < _WORTH_REFINING_Z:
+        return best
+    place = refined(window, best).matrix
+    timing = best.timing
+    finer = timed(block, place, (timing.phase,), timing.speed, (timing.first,))
+    looks = 2.0 * anchors.looks * GROWTH_LOOKS * REFINING_LOOKS * PHASES * STATISTICS
+    return replace(finer, looks=looks) if finer.z > best.z else best
 
 
 def _timed_both(block: Block, matrix: Matrix) -> Sighting:
@@ -211,7 +225,8 @@ def _best_grown(block: Block, layer: Layer, anchors: Anchors) -> Sighting:
         if anchor.key_id < 0:
             continue
         sighting = _grown(block, layer, anchor, anchors)
-        best = sighting if best.key_id < 0 or sighting.p_value < best.p_value else best
+        better = (sighting.p_value, -sighting.z) < (best.p_value, -best.z)
+        best = sighting if best.key_id < 0 or better else best
         if _plainly(best):
             break
     return best

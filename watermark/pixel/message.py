@@ -13,6 +13,9 @@ from watermark.pixel.layout import first_turn
 PROFILES: dict[int, CodeSize] = {64: CodeSize(64, 512), 32: CodeSize(40, 256), 128: CodeSize(128, 1024)}
 """Code by payload bits, in the order a reader tries them. The 32-bit one adds version and key number as a check."""
 
+CHOSEN_BITS = {64: 56, 32: 32, 128: 120}
+"""Bits by profile that are free under one key: the rest are version and key number."""
+
 EXTENSION_BYTES = 8
 
 

@@ -7,7 +7,7 @@ from watermark.extraction import Extraction, MarkedPart, SegmentPresence
 from watermark.pixel.layout import CYCLE_TURNS, TURNING
 from watermark.pixel.message import Message
 from watermark.pixel.presence import PresenceMeter
-from watermark.pixel.reading import FALSE_POSITIVE_RATE, Block, Sighting, message_of, own_placement, timed
+from watermark.pixel.reading import Block, Sighting, judged, own_placement, timed
 from watermark.pixel.timing import PHASES
 
 _PRESENT_Z = 3.0
@@ -26,8 +26,7 @@ def parts_of(
         if len(left.slices) < PHASES // 2:
             break
         sighting = timed(left, own_placement(left.width_px, left.height_px), range(PHASES))
-        sighting = replace(sighting, looks=sighting.looks * _SECOND_DECISION)
-        other = message_of(left, sighting) if sighting.p_value <= FALSE_POSITIVE_RATE else None
+        sighting, other = judged(left, sighting, _SECOND_DECISION)
         if other is None:
             break
         measured = list(
@@ -53,10 +52,10 @@ def overlaid(block: Block, sighting: Sighting, message: Message) -> list[MarkedP
         for n in range(1, TURNING)
     ]
     best = max(found, key=lambda one: one.z_turning)
-    looks = sum(one.looks for one in found) * _SECOND_DECISION
     # The standing layer is left out: its planes may be those of the first mark.
+    looks = sum(one.looks for one in found)
     second = replace(best, z=best.z_turning, z_standing=0.0, looks=looks)
-    other = message_of(alone, second) if second.p_value <= FALSE_POSITIVE_RATE else None
+    second, other = judged(alone, second, _SECOND_DECISION)
     if other is None or other.payload == message.payload:
         return []
     return [MarkedPart(block.slices[0].start_s, block.slices[-1].end_s, other.payload, second.p_value)]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from watermark.pixel.field import Matrix, Region, footprint, lay_out, window
 from watermark.pixel.layout import CYCLE_TURNS, CanonicalGrid, standing_plane, turning_plane
-from watermark.pixel.message import PROFILES, Message, messages_in
+from watermark.pixel.message import CHOSEN_BITS, PROFILES, Message, messages_in
 from watermark.pixel.pattern import (
     STANDING_PLANES,
     TURNING_PLANES,
@@ -26,6 +26,7 @@ Values = NDArray[np.float64]
 FALSE_POSITIVE_RATE = 1e-6
 """The one threshold: the chance that a clip not marked with these keys is called marked, over all decisions."""
 
+_WORTH_DECODING_Z = 5.0
 _DATA_OVER_PILOT = 1.0
 """A true message's data chips score 1.5 times its pilot's; below 1.0 times the message is not believed."""
 
@@ -167,7 +168,21 @@ def layers_at(block: Block, sighting: Sighting) -> list[tuple[ChipPlane, Values,
     return [(plane, values, scores[plane.layer]) for plane, values in sums.items()]
 
 
-def message_of(block: Block, sighting: Sighting) -> Message | None:
+@dataclass(frozen=True)
+class Decoded:
+    """A message that was read, and the score of its data chips: N(0, 1) under any one message and random keys."""
+
+    message: Message
+    z: float
+
+    @property
+    def looks(self) -> float:
+        """Statistics that the data chips were compared by: every message of the profile that passes the checks, in
+        each of the profiles tried. Places are no looks here: the search knows nothing of data signs."""
+        return len(PROFILES) * 2.0 ** CHOSEN_BITS[self.message.bits]
+
+
+def decoded(block: Block, sighting: Sighting) -> Decoded | None:
     """The message at a sighting: the first profile whose CRC, version and key number hold and whose data chips
     stand as high as its pilot says they should."""
     key, region = block.keys[sighting.key_id], footprint(sighting.matrix)
@@ -185,5 +200,22 @@ def message_of(block: Block, sighting: Sighting) -> Message | None:
         for message in messages_in(soft, bits, sighting.key_id):
             z = float(np.sum(soft * (1.0 - 2.0 * message.coded))) / np.sqrt(max(noise, 1e-30))
             if z >= _DATA_OVER_PILOT * sighting.z:
-                return message
+                return Decoded(message, z)
     return None
+
+
+def judged(block: Block, sighting: Sighting, weight: float) -> tuple[Sighting, Message | None]:
+    """A decision on a sighting: its message, if it passes, and the score and looks that it passes or fails by.
+
+    Two ways, so all looks count twice, and `weight` times: the pilot with every look of the search; or the data
+    chips, which the search does not know, with every message they could have said.
+    """
+    by_pilot = replace(sighting, looks=2.0 * weight * sighting.looks)
+    if by_pilot.p_value > FALSE_POSITIVE_RATE and sighting.z < _WORTH_DECODING_Z:
+        return by_pilot, None
+    read = decoded(block, sighting)
+    if read is None:
+        return by_pilot, None
+    by_data = replace(sighting, z=read.z, looks=2.0 * weight * read.looks)
+    best = min(by_pilot, by_data, key=lambda one: one.p_value)
+    return best, read.message if best.p_value <= FALSE_POSITIVE_RATE else None
