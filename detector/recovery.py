@@ -97,9 +97,10 @@ class Recovery:
         credential = read_store_sandboxed(release.manifest_store, self.trust, now=self.now)
         same_bytes = pictures.file.get("sha256") == release.sha256
         differing = _differing(release, credential, readings)
-        inspection = (
-            None if same_bytes or differing else self._inspected(release, pictures, geometry, placed, alike)
-        )
+        # A look-alike that doesn't even look alike is not worth the seconds of a comparison place by place.
+        is_likely = found_by != ("fingerprint",) or (alike is not None and alike.agrees)
+        is_compared = is_likely and not (same_bytes or differing)
+        inspection = self._inspected(release, pictures, geometry, placed, alike) if is_compared else None
         match = ReleaseMatch(
             release, found_by, credential, alike, differing, same_bytes=same_bytes, inspection=inspection
         )

@@ -9,8 +9,8 @@ from detector.plaintext import plain
 from detector.verdict import Evidence, Outcome
 
 CLASSIFIER_ABSTAINS = (
-    "This release has no classifier for clips without marks: none we know of holds its error rate on generators it "
-    "was not trained on."
+    "No classifier judges clips without marks here: measured on new generators and new cameras, none that we could "
+    "train does better than chance."
 )
 _TAGS = "unsigned tags in the file, among them AIGC of GB 45438-2025; anybody can write or remove them"
 _POLICY = "inclusion proof of the policy decision in a signed transparency log"

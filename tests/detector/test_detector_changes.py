@@ -1,5 +1,7 @@
 """What was done to a copy: its stretches in time, its place on the release, the places that differ."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import cv2
@@ -14,11 +16,18 @@ from detector.differences import differences_of
 from detector.edits import changes_of, edits_of
 from detector.inspection import Inspection, inspect
 from detector.matching import Stretch, stretches_of
+from detector.pictures import Pictures
+from detector.recovery import Recovery
 from detector.reference import MAX_PICTURES, read_reference, reference_of
 from detector.registration import Pair, candidates_of, register
 from detector.timeline import regions_of, timeline_of
+from detector.watching import WatchedClip
 from provenance.fingerprint import ALGORITHM, SAMPLES_PER_S, fingerprint_clip, similarity
 from provenance.records import Fingerprint
+from provenance.repository import MemoryManifestRepository
+from provenance.trust import TrustStore
+from watermark.extraction import MarkedPart
+from watermark.payload import Payload
 
 RELEASED = {"width_px": 192, "height_px": 128, "duration_s": 4.0}
 patient = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
@@ -154,9 +163,7 @@ def test_a_plain_copy_has_no_differences(released: Clip) -> None:
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.35, 20), (0.6, -10)])
-def test_a_copy_that_lost_highlights_or_shadows_is_not_altered(
-    released: Clip, gain: float, offset: float
-) -> None:
+def test_a_copy_that_lost_highlights_or_shadows_is_not_altered(released: Clip, gain: float, offset: float) -> None:
     """Levels pushed past white or black differ from the release, but not in what they show."""
     pushed = np.clip(coarse(scene()) * gain + offset, 0, 255).astype(np.uint8)
     assert inspected(released, pushed).regions == ()
@@ -266,6 +273,44 @@ def test_candidates_stand_in_order(released: Clip) -> None:
     placed = register(found, (192, 128), None)
     assert placed is not None
     assert placed.fit > 0.95
+
+
+def joined_pictures(make: Any, starts: tuple[float, float]) -> tuple[Recovery, Pictures]:
+    """A clip of two seconds of one release and two of another, as the pixel mark tells it, and a repository."""
+    repository = MemoryManifestRepository()
+    for seed, content_id in ((1, 7), (9, 9)):
+        whole = Clip.from_array(scene(seed=seed), 12)
+        stored = make.release(f"urn:c2pa:{content_id}", content_id)
+        repository.put(replace(stored, sha256=f"{content_id:064x}", fingerprint=fingerprint_clip(whole)))
+    clip = Clip.from_array(np.concatenate([scene()[:24], scene(seed=9)[10:34]]), 12)
+    parts = (
+        MarkedPart(0.0, starts[0], Payload(1, 7), 1e-20),
+        MarkedPart(starts[1], 4.0, Payload(1, 9), 1e-20),
+    )
+    reading = make.mark(parts=parts)
+    pictures = Pictures(pixel=reading, fingerprint=fingerprint_clip(clip), clip=WatchedClip(clip, 10**9))
+    return Recovery(repository, TrustStore.default(), datetime.now(UTC)), pictures
+
+
+def test_a_joined_clip_names_both_releases_and_the_cut(make: Any) -> None:
+    """Where two marks follow each other, the pictures place the cut to the frame."""
+    recovery, pictures = joined_pictures(make, (1.5, 2.5))
+    first, second = recovery.parts_of(pictures)
+    assert (first.manifest_id, second.manifest_id) == ("urn:c2pa:7", "urn:c2pa:9")
+    assert first.end_s == second.start_s == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_joined_clip_without_records_keeps_the_mark_s_own_times(make: Any) -> None:
+    """Without the releases the cut is known to the mark's half second only."""
+    recovery, pictures = joined_pictures(make, (1.5, 2.5))
+    first, second = replace(recovery, repository=MemoryManifestRepository()).parts_of(pictures)
+    assert (first.manifest_id, first.end_s, second.start_s) == (None, 1.5, 2.5)
+
+
+def test_two_marks_at_once_are_no_join(make: Any) -> None:
+    """Sealing a marked clip leaves both marks over all of it: nothing was joined."""
+    recovery, pictures = joined_pictures(make, (4.0, 0.0))
+    assert recovery.parts_of(pictures) == ()
 
 
 def test_the_timeline_follows_the_pictures(make: Any) -> None:

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from core.pictures import jpeg
+from detector.disclosure import duties_of
 from detector.fusion import fuse
 from detector.report import render_fragment, render_html, style, summary_lines
+from detector.timeline import regions_of
 from detector.verdict import Conclusion, Verdict
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'--></style>{{7*7}}"
@@ -172,3 +174,36 @@ def test_the_schema_file_names_what_the_code_knows(make: SimpleNamespace) -> Non
     assert schema["properties"]["conclusion"]["enum"] == [str(one) for one in Conclusion]
     sources = [one.source for one in verdicts(make)[0].evidence]
     assert schema["$defs"]["evidence"]["properties"]["source"]["enum"] == sources
+
+
+def test_the_report_shows_what_was_done(make: SimpleNamespace) -> None:
+    """The map with its outline, the pictures of the release, and the edits stand in the page of an altered copy."""
+    match = make.match(0.8, inspection=make.inspection("replaced"), edits=("a part of the picture replaced",))
+    found = make.findings(pixel=make.mark(), marked=match, regions=regions_of(None, match), tamper_searched=True)
+    picture = jpeg(np.zeros((16, 16, 3), np.uint8))
+    html = render_html(fuse(found), [picture], [picture, picture])
+    assert "What was done to it" in html
+    assert 'class="outline"' in html
+    assert "As it was released" in html
+    assert "Does not say" in html
+    assert 'class="outline"' not in render_html(fuse(make.findings()), [picture])
+
+
+def test_disclosure_is_told_field_by_field(make: SimpleNamespace) -> None:
+    """A signed, marked, time-stamped clip meets the European duty; a bare clip owes nothing that we could tell."""
+    assert duties_of(fuse(make.findings())) == ()
+    whole = make.credential(time_stamped=True, signed_at="2026-11-20T12:00:00Z")
+    signed = {one.law: one.outcome for one in duties_of(fuse(make.findings(manifest=whole)))}
+    assert signed["EU AI Act, Article 50(2)"] == "partly"
+    assert signed["California SB 942 and AB 853, latent disclosure"] == "met"
+    assert signed["China GB 45438-2025, AIGC tag"] == "missing"
+    tagged = make.findings(tags={"AIGC": '{"Label":"1","ContentProducer":"A","ProduceID":"B"}'})
+    assert {one.law: one.outcome for one in duties_of(fuse(tagged))}["China GB 45438-2025, AIGC tag"] == "met"
+
+
+def test_a_broken_credential_discloses_nothing(make: SimpleNamespace) -> None:
+    """What no longer holds meets no duty."""
+    broken = make.credential(binding_intact=False, time_stamped=True, signed_at="2026-11-20T12:00:00Z")
+    verdict = fuse(make.findings(manifest=broken, pixel=make.mark(), marked=make.match()))
+    outcomes = {one.law: one.outcome for one in duties_of(verdict)}
+    assert outcomes["California SB 942 and AB 853, latent disclosure"] == "missing"
