@@ -28,6 +28,7 @@ from provenance.records import Fingerprint, Release, SoftBinding
 from provenance.search import FingerprintIndex
 
 DEFAULT_MATCHES = 10
+PICTURES_FACT = "reference"  # the fact that names a release's small pictures, kept in the same blob store
 
 
 class ReleaseConflict(ReelproofError):
@@ -256,6 +257,8 @@ class SqlManifestRepository:
                 return False
             same = sa.select(sa.func.count()).where(releases.c.store_sha256 == row.store_sha256)
             is_shared = connection.execute(same.where(releases.c.erased_at.is_(None))).scalar_one() > 1
+            if pictures := json.loads(row.facts).get(PICTURES_FACT):
+                self._blobs.erase(str(pictures))  # first: afterwards nothing would name them any more
             if row.erased_at is None:
                 blank = {"fingerprint": b"", "facts": "{}", "duration_s": 0.0, "erased_at": rfc3339(at)}
                 connection.execute(releases.update().where(releases.c.manifest_id == manifest_id).values(**blank))

@@ -208,8 +208,10 @@ def test_what_was_erased_does_not_come_back(repository: ManifestRepository) -> N
 
 def test_erasing_leaves_no_byte_in_the_files(tmp_path: Path) -> None:
     """Neither the database with its log nor the blob folder still holds the title, the mark or the store."""
-    told = release(1, facts={"title": "Jeanne Baret at sea"}, manifest_store=b"Jeanne Baret's manifest")
-    repository = SqlManifestRepository(f"sqlite:///{tmp_path}/repository.db")
+    blobs = FolderBlobStore(tmp_path / "blobs")
+    facts = {"title": "Jeanne Baret at sea", "reference": blobs.put(b"pictures of Jeanne Baret")}
+    told = release(1, facts=facts, manifest_store=b"Jeanne Baret's manifest")
+    repository = SqlManifestRepository(f"sqlite:///{tmp_path}/repository.db", blobs)
     repository.put(told)
     repository.put(release(2, manifest_store=b"shared"))
     repository.put(release(3, manifest_store=b"shared"))
