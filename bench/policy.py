@@ -123,9 +123,20 @@ def run_benign(bench: Bench) -> None:
     bench.run("benign", "other languages", _themselves(everyday), is_benign=True)
     if shared := prompts.shared_prompts():
         bench.run("benign", "VBench", _themselves(shared), is_benign=True, half="development")
+    bench.run("benign words and groups", "a word alone", _themselves(prompts.dictionary("{}")), is_benign=True)
+    phrased = prompts.dictionary("a video of {} next to a lamp")
+    bench.run("benign words and groups", "a word in a phrase", _themselves(phrased), is_benign=True)
     bench.run("hard benign", "written list", _themselves(prompts.lines_of("hard_benign.txt")), is_benign=True)
     first = prompts.lines_of("first_hard_benign.txt")
     bench.run("hard benign", "first bench", _themselves(first), is_benign=True, half="development")
+
+
+def run_fresh(bench: Bench) -> None:
+    """Prompts written once after the filter stood, all sealed; their groups are told apart by the name."""
+    for section, lines in prompts.sections_of("fresh.txt").items():
+        group, _, name = section.partition("|")
+        asked = [(line, line[1:]) for line in lines]
+        bench.run(f"fresh: {group}", name, asked, is_benign=lines[0][0] == "-", half="sealed")
 
 
 def summary(bench: Bench, policy: PolicyFilter) -> dict[str, object]:
@@ -177,6 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     run_disguises(bench, templates)
     run_wordings(bench)
     run_benign(bench)
+    run_fresh(bench)
     figures = summary(bench, policy)
     table = as_markdown(figures, bench.sets)
     as_json = json.dumps(figures, ensure_ascii=False)

@@ -21,6 +21,7 @@ HALVES = ("development", "sealed")
 _LISTED_SAMPLE = 600
 _BENIGN_SAMPLE = 2400
 _SEED = 20261121
+_WORD_STEP, _FIRST_WORD = 40, 7
 _MADE_WORDS = re.compile(r"\{(\w+)\}")
 
 
@@ -86,6 +87,12 @@ def harmful_likeness() -> list[tuple[str, str]]:
     names = lines_of("harmful_names.txt")
     templates = lines_of("harmful_with_name.txt")
     return [(template, template.replace("{}", name)) for template in templates for name in names]
+
+
+def dictionary(frame: str) -> list[str]:
+    """Every so many words of the filter's dictionary, each in a frame."""
+    words = [word for word in sorted(load_lists().words) if len(word) > 2]
+    return [frame.replace("{}", word) for word in words[_FIRST_WORD::_WORD_STEP]]
 
 
 def shared_prompts() -> list[str]:

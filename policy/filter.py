@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from core.canonical import digest_of
 from core.errors import UsageError
 from policy.codes import Code, meaning
 from policy.context import ContextTable, Ruling
 from policy.decision import Decision, PolicyInput
 from policy.deeds import KIND, Deeds
 from policy.gazetteer import Gazetteer
-from policy.harm_heads import Heads
+from policy.harm_heads import HarmListener, Heads
 from policy.lists import DATA, load_lists
 from policy.name_shape import NameShapes
 from policy.near_names import NearNames
@@ -32,6 +33,8 @@ _HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,29}(?![\w@])")
 _STRICT_FLAGS = frozenset({"minors", "sexual", "suggestive", "provocative"})
 _CUE_SUBJECTS = frozenset({"lookalike", "lookalike_weak", "voice", "office", "adapter"})
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
+# Fields that name things and ask for nothing: harm heads take them less by their word.
+_LABEL_FIELDS = frozenset({"file_name", "system", "model"})
 _CUE_SCORE, _DEED_SCORE, _SPLIT_SCORE = 0.9, 0.9, 0.85
 # What is kept of a session: enough for a name that is split over turns, bounded whatever comes.
 _MAX_EARLIER_TURNS, _MAX_EARLIER_CHARS = 20, 2000
@@ -80,10 +83,15 @@ class _Matchers:
 class PolicyFilter:
     """Decides requests by fixed lists and rules. Thread-safe; the same input always gives the same decision."""
 
-    def __init__(self, matchers: _Matchers, table: ContextTable, ruleset: str) -> None:
+    def __init__(
+        self, matchers: _Matchers, table: ContextTable, ruleset: str, listeners: tuple[HarmListener, ...] = ()
+    ) -> None:
         self._matchers = matchers
         self._table = table
-        self._ruleset = ruleset
+        self._lists_ruleset = ruleset
+        self._listeners = listeners
+        heard = {"lists": ruleset, "listeners": [each.digest for each in listeners]}
+        self._ruleset = digest_of(heard) if listeners else ruleset
 
     @classmethod
     @cache
@@ -92,9 +100,12 @@ class PolicyFilter:
         return cls.load(DATA)
 
     @classmethod
-    def load(cls, folder: Path) -> "PolicyFilter":
-        """A filter over the lists and rules in a folder. Raises `ConfigurationError` where they are damaged."""
-        lists = load_lists(folder)
+    def load(cls, folder: Path, lists_folder: Path | None = None, removed: Path | None = None) -> "PolicyFilter":
+        """A filter over the lists and rules in a folder. Raises `ConfigurationError` where they are damaged.
+
+        `lists_folder` holds lists to take instead, `removed` further digests of names that are taken out.
+        """
+        lists = load_lists(folder, lists_folder, removed)
         shapes = NameShapes(lists.name_statistics, lists.name_trigrams, lists.words)
         gazetteer = Gazetteer(lists.gazetteer, lists.words, shapes.kinds)
         near = NearNames(lists.gazetteer, lists.words, shapes.kinds)
@@ -104,6 +115,10 @@ class PolicyFilter:
         split_names, deeds = SplitNames(near, lists.words), Deeds.load(folder, lists.words)
         matchers = _Matchers(finder, rulebook, deeds, split_names, Heads.load(folder), lists.words)
         return cls(matchers, ContextTable.load(folder / "context_table.toml"), lists.ruleset)
+
+    def listening_to(self, *listeners: HarmListener) -> "PolicyFilter":
+        """This filter with further opinions on harm; they add to what is found and clear nothing."""
+        return PolicyFilter(self._matchers, self._table, self._lists_ruleset, (*self._listeners, *listeners))
 
     @property
     def ruleset(self) -> str:
@@ -118,14 +133,17 @@ class PolicyFilter:
         """
         _check_length(request)
         findings = _Findings()
-        texts = [text for text in request.texts.values() if text]
+        given = [(text, field in _LABEL_FIELDS) for field, text in request.texts.items() if text]
+        texts = [text for text, _ in given]
         self._find_split(texts, request.earlier_turns[-_MAX_EARLIER_TURNS:], findings)
-        if len(texts) > 1:
+        if len(given) > 1:
             # A name may be split over fields; what each says by itself is found in the joined text too.
-            texts = [*texts, " ".join(texts)]
-        for text in dict.fromkeys(texts):
+            given.append((" ".join(texts), any(is_label for _, is_label in given)))
+        for text, is_label in dict.fromkeys(given):
             for view in views_of(text, self._matchers.is_everyday):
-                self._read(view, findings)
+                self._read(view, findings, is_label=is_label)
+        for listener in self._listeners:
+            findings.add(View("plain", ""), [], listener.flags("\n".join(texts)))
         if request.reference_kinds:
             findings.flags.add("reference")
         for reference in request.references:
@@ -144,26 +162,26 @@ class PolicyFilter:
             for pair in self._matchers.split_names.stated_pairs(text):
                 self._read(View("stated-name", pair), findings)
 
-    def _read(self, view: View, findings: _Findings) -> None:
+    def _read(self, view: View, findings: _Findings, *, is_label: bool = False) -> None:
         reading = read_view(view)
         rules: list[tuple[str, str]] = []
         deeds: list[Subject] = []
         if view.is_reading and reading.text not in findings.read:
             findings.read.add(reading.text)
             rules = [(rule.name, rule.flag) for rule in self._matchers.rulebook.firing(reading.text)]
-            rules += self._heard(view, reading)
+            rules += self._heard(view, reading, is_label)
             deeds = [Subject(kind, rule, _DEED_SCORE) for kind, rule in self._matchers.deeds.find(reading)]
             if _HANDLE.search(view.text):
                 deeds.append(Subject("handle", "handle", _CUE_SCORE))
         is_strict = any(flag in _STRICT_FLAGS for _, flag in rules)
         findings.add(view, self._matchers.finder.find(reading, is_strict=is_strict) + deeds, rules)
 
-    def _heard(self, view: View, reading: Reading) -> list[tuple[str, str]]:
+    def _heard(self, view: View, reading: Reading, is_label: bool) -> list[tuple[str, str]]:
         """What the harm heads say of a view."""
-        flags = self._matchers.heads.flags(view.text)
-        if not flags:
+        heads, rulebook = self._matchers.heads, self._matchers.rulebook
+        if not heads.flags(view.text, is_label=is_label):
             return []
-        return self._matchers.heads.flags(view.text, self._matchers.rulebook.excused(reading.text))
+        return heads.flags(view.text, rulebook.excused(reading.text), is_label=is_label)
 
     def _decision(self, ruling: Ruling, findings: _Findings) -> Decision:
         codes = list(dict.fromkeys(row.code for row in ruling.rows if row.outcome == ruling.outcome))

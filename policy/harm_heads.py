@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,29 @@ LETTER_BUCKETS = 1 << 15
 DIMENSIONS = WORD_BUCKETS + LETTER_BUCKETS
 WEIGHTS, SETTINGS = "harm_heads.npz", "harm_heads.json"
 _MIN_GRAM, _MAX_GRAM = 3, 5
+# A text needs some evidence: below so many words heads are not asked (harm.toml still is), and up to so many words
+# and pairs, or letter groups, each weighs no more than it would in a text of that length.
+MIN_WORDS, _MIN_WORD_FEATURES, _MIN_LETTER_FEATURES = 3, 9, 60
 # Longer texts are read in windows of so many words, so that a line in a long script weighs as much as one alone.
-_WINDOW_WORDS, _WINDOW_STEP, _MAX_WINDOWS = 40, 20, 40
+_WINDOW_WORDS, _WINDOW_STEP, _MAX_WINDOWS = 16, 8, 100
 # How much clearer (in logits) a class has to be where an exception of harm.toml stands in the text.
 _EXCUSED_MARGIN = 2.0
+_LABEL_MARGIN = 1.5
 # What a head says of a text, in the words of the context table.
 _FLAGS = {"minors": ("minors", "sexual")}
+
+
+class HarmListener(Protocol):
+    """A further opinion on harm in a text. Thread-safe; the same text always gets the same answer."""
+
+    @property
+    def digest(self) -> str:
+        """What it is, in hex: another model has another digest. It goes into the rule set of every decision."""
+        ...
+
+    def flags(self, text: str) -> list[tuple[str, str]]:
+        """(rule name, flag of the context table) for each class heard."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,35 +79,38 @@ class Heads:
         """The highest score of each class over the text's windows (logits)."""
         best = np.full(len(self.classes), -np.inf, dtype=np.float32)
         for words in _windows(text):
-            index, value = features(words)
-            if len(index):
+            if len(words) >= MIN_WORDS:
+                index, value = features(words)
                 best = np.maximum(best, self.weights[:, index] @ value + self.biases)
         return best
 
-    def flags(self, text: str, excused: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
+    def flags(
+        self, text: str, excused: frozenset[str] = frozenset(), *, is_label: bool = False
+    ) -> list[tuple[str, str]]:
         """(rule name, flag) for each class whose score passes its threshold.
 
-        Classes that `excused` names (medicine, prevention, museums … stand beside) need a clearer score.
+        Classes that `excused` names (medicine, prevention, museums … stand beside) need a clearer score. So does
+        every class where the text `is_label`: the name of a file, system or model asks for nothing.
         """
         margins = np.array([_EXCUSED_MARGIN * (name in excused) for name in self.classes], dtype=np.float32)
-        above = self.scores(text) > self.thresholds + margins
-        return [
-            (f"head:{name}", flag)
-            for name, is_above in zip(self.classes, above, strict=True)
-            if is_above
-            for flag in _FLAGS.get(name, (name,))
-        ]
+        above = self.scores(text) > self.thresholds + margins + (_LABEL_MARGIN if is_label else 0.0)
+        return flags_of("head", [name for name, is_above in zip(self.classes, above, strict=True) if is_above])
+
+
+def flags_of(listener: str, classes: list[str]) -> list[tuple[str, str]]:
+    """(rule name, flag) for each class that a listener heard."""
+    return [(f"{listener}:{name}", flag) for name in classes for flag in _FLAGS.get(name, (name,))]
 
 
 def features(words: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Bucket numbers and values of a text's words: words and word pairs, letters; each block of unit length."""
+    """Bucket numbers and values of a text's words: words and pairs, letters; each block at most a unit long."""
     pairs = [f"{left} {right}" for left, right in itertools.pairwise(words)]
     by_word = {zlib.crc32(each.encode()) % WORD_BUCKETS for each in (*words, *pairs)}
     by_letter = {bucket for word in words for bucket in _letter_buckets(word)}
     index = np.fromiter((*sorted(by_word), *sorted(by_letter)), dtype=np.int64, count=len(by_word) + len(by_letter))
     value = np.empty(len(index), dtype=np.float32)
-    value[: len(by_word)] = len(by_word) ** -0.5 if by_word else 0.0
-    value[len(by_word) :] = len(by_letter) ** -0.5 if by_letter else 0.0
+    value[: len(by_word)] = max(_MIN_WORD_FEATURES, len(by_word)) ** -0.5
+    value[len(by_word) :] = max(_MIN_LETTER_FEATURES, len(by_letter)) ** -0.5
     return index, value
 
 

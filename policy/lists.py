@@ -12,7 +12,7 @@ from policy.fold import words_of
 from policy.removal import read_removed, removal_digest
 
 DATA = Path(__file__).parent / "data"
-_LISTS = ("gazetteer", "clearing", "name_statistics", "name_trigrams", "words")
+LISTS = ("gazetteer", "clearing", "name_statistics", "name_trigrams", "words")
 _RULES = (
     "cues.toml",
     "deeds.txt",
@@ -44,22 +44,27 @@ class Lists:
     ruleset: str
 
 
-def load_lists(folder: Path = DATA) -> Lists:
-    """Read and check all lists. Raises `ConfigurationError` where one is missing or not as the manifest says."""
+def load_lists(folder: Path = DATA, lists_folder: Path | None = None, removed: Path | None = None) -> Lists:
+    """Read and check all lists; `lists_folder` holds newer lists, `removed` further digests of removed names.
+
+    Raises `ConfigurationError` where a list is missing or not as its manifest says.
+    """
+    source = lists_folder or folder
+    further = [removed] if removed is not None and removed.exists() else []
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        read = {name: _read(folder, name, manifest["lists"][name]["sha256"]) for name in _LISTS}
-        ruleset = _digest(folder)
+        manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+        read = {name: _read(source, name, manifest["lists"][name]["sha256"]) for name in LISTS}
+        ruleset = _digest(folder, [*([source / "manifest.json"] if lists_folder else []), *further])
     except (OSError, KeyError, ValueError, lzma.LZMAError) as error:
         raise ConfigurationError(
             f"the policy lists can't be read: {error}",
             code="policy_lists_damaged",
             hint="install the package again",
         ) from error
-    removed = read_removed(folder / "removed.txt")
+    gone = frozenset[str]().union(*(read_removed(each) for each in (folder / "removed.txt", *further)))
     people = read["gazetteer"]
-    if removed:
-        people = [line for line in people if removal_digest(line.partition("\t")[0]) not in removed]
+    if gone:
+        people = [line for line in people if removal_digest(line.partition("\t")[0]) not in gone]
     return Lists(
         people, read["clearing"], read["name_statistics"], read["name_trigrams"], frozenset(read["words"]), ruleset
     )
@@ -73,7 +78,10 @@ def _read(folder: Path, name: str, sha256: str) -> list[str]:
     return content.decode("utf-8").splitlines()
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, further: list[Path]) -> str:
     files = [folder / name for name in _RULES]
     files += [Path(__file__).parent / f"{name}.py" for name in _DECIDING_MODULES]
-    return digest_of({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return digest_of(
+        digests | {f"home/{each.name}": hashlib.sha256(each.read_bytes()).hexdigest() for each in further}
+    )

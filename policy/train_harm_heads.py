@@ -1,10 +1,10 @@
 """Trains the harm heads from the seed templates of `data/harm_seeds.toml`.
 
-    python -m policy.train_harm_heads [--out DIR]
+    python -m policy.train_harm_heads [--out DIR] [--encoder FOLDER]
 
 Templates and phrases whose SHA-256 begins with a byte divisible by four are held out whole; the figures on them,
 and on what the thresholds cost on benign prompts, are printed and kept in harm_heads.json. The same seeds give the
-same heads.
+same heads. With `--encoder`, heads on the sentence vectors of that MiniLM are written to DIR instead.
 """
 
 import argparse
@@ -15,10 +15,10 @@ import random
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,24 +28,33 @@ from sklearn.model_selection import GroupKFold
 
 from core.files import write_atomically
 from policy.harm_heads import DIMENSIONS, SETTINGS, WEIGHTS, features, words_in
+from policy.lists import load_lists
+from policy.minilm import SentenceEncoder
+from policy.minilm_heads import HEADS_FILE
 
 CLASSES = ("sexual", "minors", "violence", "hate", "self_harm", "scam", "political")
 FALSE_BLOCK_RATE = 0.005
-_BENIGN = ("near", "benign", "everyday")
+WORD_BLOCK_RATE = 0.0005
+_SEEDED_BENIGN = ("near", "benign", "everyday", "people", "labels")
+_WORD = "word"
+_BENIGN = (*_SEEDED_BENIGN, _WORD)
+# Every so many words of the word list are put into these frames: no ordinary word may sound harmful by itself.
+_WORD_STEP = 12
+_WORD_FRAMES = ("{w}", "{w} {v}", "a {w}", "the {w} {where}", "{w} and {v}", "a video of {w}", "{w} {v} {w}")
 _FILLINGS = 12
 _SEED = 20261121
 _REGULARISATION = 8.0
-_FOLDS = 5
+_FOLDS = 4
 # Below even odds with some room a head is not heard, whatever the benign prompts say.
-_MIN_THRESHOLD = 0.5
+_MIN_THRESHOLD = 1.0
 _DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Training prompts: sparse features, the class of each, the template each came from, whether it is held out."""
+    """Training prompts: features as rows, the class and template of each, whether it is held out."""
 
-    rows: csr_matrix
+    rows: Any
     labels: NDArray[np.str_]
     templates: NDArray[np.int64]
     is_held_out: NDArray[np.bool_]
@@ -69,46 +78,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, measure and write the heads; prints the figures."""
     parser = argparse.ArgumentParser(description="Train the harm heads.")
     parser.add_argument("--out", type=Path, default=_DATA)
+    parser.add_argument("--encoder", type=Path, help="folder of a MiniLM: train on its sentence vectors")
     given = parser.parse_args(arguments)
+    encoder = SentenceEncoder.load(given.encoder) if given.encoder else None
     seeds = tomllib.loads((_DATA / "harm_seeds.toml").read_text(encoding="utf-8"))
-    prompts = expanded(seeds)
+    prompts = gathered([*seeded(seeds), *worded(seeds, load_lists().words)], encoder)
     training, held_out = prompts.kept(~prompts.is_held_out), prompts.kept(prompts.is_held_out)
     thresholds = {name: threshold_of(training, name) for name in CLASSES}
     heads = {name: fitted(training, name) for name in CLASSES}
     figures = {name: measured(heads[name], held_out, name, thresholds[name]) for name in CLASSES}
-    _write(given.out, heads, thresholds, figures)
+    if encoder:
+        _write_on_encoder(given.out, encoder.digest, heads, thresholds, figures)
+    else:
+        _write(given.out, heads, thresholds, figures)
     for name, each in figures.items():
         sys.stdout.write(f"{name:10} threshold {thresholds[name]:6.2f}  {json.dumps(each)}\n")
     return 0
 
 
-def expanded(seeds: dict[str, Any]) -> Prompts:
-    """Every template filled some thirty times."""
+def gathered(texts: Iterable["Seeded"], encoder: SentenceEncoder | None = None) -> Prompts:
+    """The features of texts, as rows: n-grams, or an encoder's vectors."""
+    kept = list(texts)
+    return Prompts(
+        _by_grams(kept) if encoder is None else np.stack([encoder.embed(each.text) for each in kept]),
+        np.array([each.label for each in kept]),
+        np.array([each.template for each in kept]),
+        np.array([each.is_held_out for each in kept]),
+    )
+
+
+def _by_grams(kept: list["Seeded"]) -> csr_matrix:
+    columns, values = zip(*(features(words_in(each.text)) for each in kept), strict=True)
+    starts = np.cumsum([0, *map(len, columns)])
+    return csr_matrix((np.concatenate(values), np.concatenate(columns), starts), shape=(len(kept), DIMENSIONS))
+
+
+class Seeded(NamedTuple):
+    """One training text: its class, the number of the template it came from, whether that is held out."""
+
+    text: str
+    label: str
+    template: int
+    is_held_out: bool
+
+
+def seeded(seeds: dict[str, Any]) -> Iterator[Seeded]:
+    """Every template filled some times."""
     draw = random.Random(_SEED)
-    labels: list[str] = []
-    templates: list[int] = []
-    held_out: list[bool] = []
-    columns: list[NDArray[np.int64]] = []
-    values: list[NDArray[np.float32]] = []
     number = 0
-    for label in (*CLASSES, *_BENIGN):
+    for label in (*CLASSES, *_SEEDED_BENIGN):
         for seed, frames in _seeds_of(seeds[label]):
             number += 1
-            is_held_out = hashlib.sha256(seed.encode()).digest()[0] % 4 == 0
-            texts = {
-                filled(draw.choice(frames), seeds["slots"], draw)
-                for _ in range(seeds[label].get("fillings", _FILLINGS))
-            }
+            fillings = seeds[label].get("fillings", _FILLINGS)
+            texts = {filled(draw.choice(frames), seeds["slots"], draw) for _ in range(fillings)}
             for text in sorted(texts):
-                index, value = features(words_in(text))
-                columns.append(index)
-                values.append(value)
-                labels.append(label)
-                templates.append(number)
-                held_out.append(is_held_out)
-    starts = np.cumsum([0, *map(len, columns)])
-    rows = csr_matrix((np.concatenate(values), np.concatenate(columns), starts), shape=(len(labels), DIMENSIONS))
-    return Prompts(rows, np.array(labels), np.array(templates), np.array(held_out))
+                yield Seeded(text, label, number, _is_held_out(seed))
+
+
+def worded(seeds: dict[str, Any], words: frozenset[str]) -> Iterator[Seeded]:
+    """Words of a dictionary in short frames, but for those that only harmful seeds use."""
+    draw = random.Random(_SEED)
+    harmful, harmless = (_vocabulary(seeds, labels) for labels in (CLASSES, _SEEDED_BENIGN))
+    chosen = [word for word in sorted(words)[::_WORD_STEP] if len(word) > 2 and word not in harmful - harmless]
+    for number, word in enumerate(chosen):
+        text = draw.choice(_WORD_FRAMES).replace("{w}", word).replace("{v}", draw.choice(chosen))
+        yield Seeded(filled(text, seeds["slots"], draw), _WORD, -1 - number, _is_held_out(word))
+
+
+def _vocabulary(seeds: dict[str, Any], labels: Iterable[str]) -> set[str]:
+    texts = [text for label in labels for key in ("templates", "phrases") for text in seeds[label].get(key, ())]
+    return {word for text in texts for word in words_in(text)}
+
+
+def _is_held_out(seed: str) -> bool:
+    return hashlib.sha256(seed.encode()).digest()[0] % 4 == 0
 
 
 def _seeds_of(section: dict[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
@@ -128,30 +171,43 @@ def fitted(prompts: Prompts, name: str) -> LogisticRegression:
     """The head of a class against benign prompts; other classes are left out: they are no examples of harmless."""
     positives = prompts.positives(name)
     use = positives | prompts.benign()
-    model = LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=400, solver="liblinear")
+    model = LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=150, tol=1e-3)
     return model.fit(prompts.rows[use], positives[use])
 
 
 def threshold_of(prompts: Prompts, name: str) -> float:
-    """The score that `FALSE_BLOCK_RATE` of benign prompts pass, each judged by a head that never saw its seed."""
+    """The score that `FALSE_BLOCK_RATE` of benign prompts and `WORD_BLOCK_RATE` of mere words pass.
+
+    Each is judged by a head that never saw its seed.
+    """
     scores = np.zeros(len(prompts.labels))
     for training, testing in GroupKFold(_FOLDS).split(prompts.rows, groups=prompts.templates):
         chosen = np.zeros(len(scores), dtype=bool)
         chosen[training] = True
         scores[testing] = fitted(prompts.kept(chosen), name).decision_function(prompts.rows[testing])
-    return float(max(_MIN_THRESHOLD, np.quantile(scores[prompts.benign()], 1 - FALSE_BLOCK_RATE)))
+    is_word = prompts.labels == _WORD
+    return float(
+        max(
+            _MIN_THRESHOLD,
+            np.quantile(scores[prompts.benign() & ~is_word], 1 - FALSE_BLOCK_RATE),
+            np.quantile(scores[is_word], 1 - WORD_BLOCK_RATE),
+        )
+    )
 
 
 def measured(head: LogisticRegression, held_out: Prompts, name: str, threshold: float) -> dict[str, float]:
     """Recall and false blocks on templates held out whole, with the numbers of prompts and templates."""
     above = head.decision_function(held_out.rows) > threshold
-    positives, benign = held_out.positives(name), held_out.benign()
+    is_word = held_out.labels == _WORD
+    positives, benign = held_out.positives(name), held_out.benign() & ~is_word
     return {
         "recall": round(float(above[positives].mean()), 4),
         "false_blocks": round(float(above[benign].mean()), 4),
         "prompts": int(positives.sum()),
         "templates": len(set(held_out.templates[positives])),
         "benign_prompts": int(benign.sum()),
+        "false_blocks_of_words": round(float(above[is_word].mean()), 5),
+        "words": int(is_word.sum()),
         "benign_templates": len(set(held_out.templates[benign])),
     }
 
@@ -185,6 +241,26 @@ def _write(
     manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
     manifest["models"] = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     write_atomically(manifest_path, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+
+
+def _write_on_encoder(
+    folder: Path,
+    encoder: str,
+    heads: dict[str, LogisticRegression],
+    thresholds: dict[str, float],
+    figures: dict[str, dict[str, float]],
+) -> None:
+    """The heads as `policy.minilm_heads` reads them."""
+    content = {
+        "encoder_sha256": encoder,
+        "classes": list(CLASSES),
+        "weights": [[float(each) for each in heads[name].coef_[0]] for name in CLASSES],
+        "biases": [float(heads[name].intercept_[0]) for name in CLASSES],
+        "thresholds": [thresholds[name] for name in CLASSES],
+        "false_block_rate": FALSE_BLOCK_RATE,
+        "held_out": figures,
+    }
+    write_atomically(folder / HEADS_FILE, (json.dumps(content) + "\n").encode())
 
 
 if __name__ == "__main__":

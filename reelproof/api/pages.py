@@ -57,6 +57,7 @@ STAGES = (
     "access",
     "erasure",
     "retention",
+    "lists",
 )
 _LATEST = 25
 _SHORT = "public, max-age=300"

@@ -1,4 +1,4 @@
-"""`policy check`: decide without generating."""
+"""`policy`: decide without generating; the lists of names, their updates, and taking a name out."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +10,12 @@ from reelproof.cli.consent import token_of
 from reelproof.cli.output import out, show_json
 from reelproof.settings import load_settings
 
-app = typer.Typer(help="Ask the policy without generating.", no_args_is_help=True)
+app = typer.Typer(help="Ask the policy without generating; its lists of names.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Ask the policy without generating."""
+    """Ask the policy without generating; its lists of names."""
 
 
 @app.command("check")
@@ -68,6 +68,50 @@ def check(
                 out.print(f"       hint: {says.hint}", markup=False)
     if answer["outcome"] == "refuse":
         raise typer.Exit(3)
+
+
+@app.command("lists")
+def lists(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """The lists of names in use: version, who signed them, how long they are."""
+    from policy.removal import read_removed
+    from reelproof.filtering import lists_in_use, removed_file
+
+    settings = load_settings()
+    release, file = lists_in_use(settings), removed_file(settings)
+    removed = len(read_removed(file)) if file.exists() else 0
+    if as_json:
+        show_json({"schema": "reelproof.lists/1", **release.to_json(), "removed_here": removed})
+        return
+    out.print(f"version {release.version}, signed by {release.signed_by}", markup=False)
+    for name, count in release.lines.items():
+        out.print(f"  {name.replace('_', ' '):<16} {count:>7} lines", markup=False)
+    out.print(f"  {'taken out here':<16} {removed:>7} spellings", markup=False)
+
+
+@app.command("update")
+def update(file: Annotated[Path, typer.Argument(help="A release of the lists, a zip file.")]) -> None:
+    """Install newer lists of names; the signature is checked first. Restart a running server afterwards."""
+    from reelproof.filtering import update_lists
+    from reelproof.wiring import build
+
+    settings = load_settings()
+    release = update_lists(settings, file)
+    index = build(settings).gate.record("lists", "", action="update", version=release.version)
+    out.print(f"version {release.version} is in use from the next start  (log entry {index})")
+
+
+@app.command("remove")
+def remove(name: Annotated[str, typer.Argument(help="One spelling of the name; repeat for others.")]) -> None:
+    """Take a name out of the lists here. Only a digest of it is kept. Restart a running server afterwards."""
+    from reelproof.filtering import remove_name
+    from reelproof.wiring import build
+
+    settings = load_settings()
+    removal = remove_name(settings, name)
+    index = build(settings).gate.record("lists", "", action="remove", count=removal.count)
+    found = "taken out" if removal.was_listed else "no list holds this spelling; should one come to, it is left out"
+    out.print(f"{found}, from the next start  (log entry {index})", markup=False)
+    out.print("The name may still be held for review as a name-shaped one.", markup=False)
 
 
 def decision_json(logged: Any) -> dict[str, Any]:
