@@ -46,6 +46,15 @@ class Settings(BaseSettings):
     )
     backend: Literal["embedded", "wan"] = Field("embedded", description="Generator used when a request names none.")
     wan_model: Path | None = Field(None, description="Local folder of a Wan checkpoint for the diffusers backend.")
+    guard_model: Path | None = Field(
+        None, description="Local folder of a Llama Guard or ShieldGemma that hears every request as well."
+    )
+    minilm: Path | None = Field(
+        None, description="Local folder of a MiniLM with harm heads trained on it, which hear every request as well."
+    )
+    lists_key: str | None = Field(
+        None, description="Verifier key of list updates; default: the key that ships with the package."
+    )
     pixel_psnr_db: float = Field(44.0, ge=36, le=60, description="Fidelity of the pixel watermark, dB.")
     encode_crf: int = Field(16, ge=0, le=40, description="x264 constant rate factor of released clips.")
     tsa_url: str | None = Field(None, description="RFC 3161 time-stamp server; unset, clips carry no time-stamp.")

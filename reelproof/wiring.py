@@ -20,7 +20,6 @@ from generator.port import GeneratorBackend, LatentInverter, Latents
 from policy.consent import ConsentKeys
 from policy.consent_desk import ConsentDesk
 from policy.consent_store import ConsentStore
-from policy.filter import PolicyFilter
 from policy.gate import PolicyGate
 from policy.log import DecisionLog
 from policy.references import FaceFinder
@@ -35,6 +34,7 @@ from provenance.signing import SigningOptions
 from provenance.timestamps import TimeStamping
 from provenance.trust import TrustStore
 from reelproof.backends import Backends
+from reelproof.filtering import policy_filter
 from reelproof.output_check import OutputCheck
 from reelproof.pipeline import Pipeline
 from reelproof.proofs import DecisionProofChecker
@@ -80,7 +80,7 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
     log = DecisionLog(settings.home / "log", keys.log_key, settings.log_origin)
     consents = consent_desk(settings, keys, clock)
     reviews = ReviewQueue(settings.home / "reviews.db", _derived(keys, b"reelproof/reviews/1"))
-    gate = PolicyGate(PolicyFilter.default(), log, settings.home / "vault", clock, consents, reviews)
+    gate = PolicyGate(policy_filter(settings), log, settings.home / "vault", clock, consents, reviews)
     blobs = blob_store_of(settings)
     repository = SqlManifestRepository(settings.repository_url, blobs)
     signer = signer_of(settings, keys)
