@@ -20,6 +20,7 @@ from typing import Any
 from bench.provenance_corpus import Sample, corpus
 from provenance.reading import read_manifest
 from provenance.records import CredentialState
+from provenance.settings import context_with
 from provenance.signers import LocalSigner, ephemeral_signer
 from provenance.trust import TrustStore
 
@@ -31,7 +32,7 @@ _REASONS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
     ("theirs gives an error where the file is no readable container; ours finds no credential in it",
      lambda ours, theirs: ours["says"] == "absent" and theirs["says"] in ("error", "broken")),
     ("ours refuses bytes that no hash covers: a second store, hidden padding, unused bits, a box's version",
-     lambda ours, theirs: ours["says"] == "broken" and theirs["says"] == "intact"),
+     lambda ours, theirs: ours["says"] == "broken" and theirs["says"] == "intact" and "C2paError" not in ours["problem"]),
     ("the changed byte stands where the hash leaves it out by specification; theirs parses it more strictly",
      lambda ours, theirs: ours["says"] == "intact" and theirs["says"] in ("error", "absent")),
     ("theirs does not find the credential of this container",
@@ -45,6 +46,9 @@ def agreement(*, quick: bool = False) -> dict[str, Any]:
         folder = Path(name)
         signer = ephemeral_signer(datetime.now(UTC))
         rows = [_compared(sample, folder, signer) for sample in corpus(folder, signer, quick=quick)]
+    unread = [row["name"] for row in rows if row["kind"] == "signed" and row["ours"]["says"] != "intact"]
+    if unread:
+        raise RuntimeError(f"the bench itself is at fault: our reader does not read {', '.join(unread)}")
     differing = [row for row in rows if row["ours"]["says"] != row["theirs"]["says"]]
     told = [row for row in rows if {row["ours"]["says"], row["theirs"]["says"]} == {"intact", "broken"}]
     return {
@@ -78,6 +82,7 @@ def _compared(sample: Sample, folder: Path, signer: LocalSigner) -> dict[str, An
 
 
 def _ours(path: Path, trust: TrustStore) -> dict[str, Any]:
+    context_with.cache_clear()  # a context of the library does not outlive a fork
     report = read_manifest(path, trust)
     says = {CredentialState.ABSENT: "absent", CredentialState.BROKEN: "broken"}.get(report.state)
     says = says or ("intact" if report.is_intact else "broken")
