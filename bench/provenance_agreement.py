@@ -32,7 +32,8 @@ _REASONS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
     ("theirs gives an error where the file is no readable container; ours finds no credential in it",
      lambda ours, theirs: ours["says"] == "absent" and theirs["says"] in ("error", "broken")),
     ("ours refuses bytes that no hash covers: a second store, hidden padding, unused bits, a box's version",
-     lambda ours, theirs: ours["says"] == "broken" and theirs["says"] == "intact" and "C2paError" not in ours["problem"]),
+     lambda ours, theirs: (ours["says"], theirs["says"]) == ("broken", "intact")
+     and "C2paError" not in ours["problem"]),
     ("the changed byte stands where the hash leaves it out by specification; theirs parses it more strictly",
      lambda ours, theirs: ours["says"] == "intact" and theirs["says"] in ("error", "absent")),
     ("theirs does not find the credential of this container",
