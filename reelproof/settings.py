@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         None, description="Local folder of a Llama Guard or ShieldGemma that hears every request as well."
     )
     minilm: Path | None = Field(
-        None, description="Local folder of a MiniLM with harm heads trained on it, which hear every request as well."
+        None, description="Local folder of a MiniLM with harm heads trained on it; they hear every request as well."
     )
     lists_key: str | None = Field(
         None, description="Verifier key of list updates; default: the key that ships with the package."
