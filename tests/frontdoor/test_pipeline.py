@@ -119,7 +119,7 @@ def test_a_failure_leaves_nothing_under_the_final_name(
     assert "release" not in stages(services)
 
 
-def _full_disk(*_: object) -> None:
+def _full_disk(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
 
 

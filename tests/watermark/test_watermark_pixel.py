@@ -214,3 +214,13 @@ def test_pictures_of_a_few_pixels_are_not_marked(shape: tuple[int, int, int]) ->
     """Clips in which no mark has room are read without a fault and without a find."""
     frames = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
     assert not CODEC.extract(Clip.from_array(frames, 12), {1: bytes(range(32))}).found
+
+
+def test_frames_are_marked_however_they_lie_in_memory() -> None:
+    """Mirrored, turned and channel-first frames are views with strides of their own; their mark is the same."""
+    frames = np.random.default_rng(4).integers(0, 256, (3, 48, 64, 3)).astype(np.uint8)
+    plain = CODEC.embed(Clip.from_array(frames, 12), Payload(1, 5), bytes(range(32))).to_array()
+    strided = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    assert not strided[0].flags.c_contiguous
+    again = CODEC.embed(Clip.from_array(strided, 12), Payload(1, 5), bytes(range(32))).to_array()
+    assert np.array_equal(plain, again)

@@ -103,7 +103,8 @@ def mark_frame(rgb: RGB, pattern: Pattern, gain: Pattern, pool: ThreadPoolExecut
     """One marked frame: the same rounded luma change on R, G and B, clipped to 0..255. Strips side by side."""
     height, width = pattern.shape
     level = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
-    marked = np.empty_like(rgb)
+    rgb = np.ascontiguousarray(rgb)
+    marked = np.empty(rgb.shape, np.uint8)
 
     def share(rows: slice) -> None:
         edges = [*range(rows.start, rows.stop, _STRIP_PX), rows.stop]
