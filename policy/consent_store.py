@@ -6,17 +6,16 @@ one transaction, so that two requests can't share the last use. Thread-safe and 
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from core.clock import rfc3339
-from core.errors import ConfigurationError
 from policy.codes import Code
 from policy.consent import Consent
+from policy.transactions import transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS consents (
@@ -26,7 +25,6 @@ CREATE TABLE IF NOT EXISTS uses (
     token_id TEXT NOT NULL REFERENCES consents, request_id TEXT NOT NULL, used_at TEXT NOT NULL,
     PRIMARY KEY (token_id, request_id));
 """
-_BUSY_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -122,25 +120,8 @@ class ConsentStore:
                 )
             return problem
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each transaction: nothing is shared between threads or across forks."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
-            try:
-                connection.executescript("PRAGMA synchronous = FULL;" + _SCHEMA)
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()  # an open transaction is rolled back by this
-        except sqlite3.Error as error:
-            raise ConfigurationError(
-                f"the consents can't be read or written: {error}",
-                code="consents_unavailable",
-                hint="check the data folder's permissions and free space, or restore consents.db from a copy",
-            ) from error
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._path, _SCHEMA, "consents")
 
 
 def _problem(connection: sqlite3.Connection, consent: Consent, request_id: str) -> Code | None:

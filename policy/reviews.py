@@ -8,8 +8,7 @@ import hmac
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,9 +18,10 @@ from typing import Any
 
 from core.canonical import canonical_json
 from core.clock import rfc3339
-from core.errors import ConfigurationError, UsageError
+from core.errors import UsageError
 from policy.codes import Code, meaning
 from policy.decision import PolicyInput
+from policy.transactions import transaction
 
 NEVER_LIFTED = frozenset(
     {
@@ -44,7 +44,6 @@ NEVER_LIFTED = frozenset(
     }
 )
 """Reasons that no reviewer can overrule."""
-_BUSY_S = 20.0
 _COLUMNS = (
     "review_id, request_id, kind, entry_id, log_index, codes, digest, state, created_at, decided_at, decided_by"
 )
@@ -218,25 +217,8 @@ class ReviewQueue:
         with self._transaction() as connection:
             return connection.execute("DELETE FROM reviews WHERE created_at < ?", (rfc3339(instant),)).rowcount
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each transaction: nothing is shared between threads or across forks."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
-            try:
-                connection.executescript("PRAGMA synchronous = FULL;" + _SCHEMA)
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()  # an open transaction is rolled back by this
-        except sqlite3.Error as error:
-            raise ConfigurationError(
-                f"the reviews can't be read or written: {error}",
-                code="reviews_unavailable",
-                hint="check the data folder's permissions and free space, or restore reviews.db from a copy",
-            ) from error
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._path, _SCHEMA, "reviews")
 
 
 def _one(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Review | None:

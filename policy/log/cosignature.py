@@ -5,7 +5,6 @@ it signed before is a prefix of it. Pure: no files, no clock.
 """
 
 import base64
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from core.errors import ConfigurationError
-from policy.log.note import ProofInvalid, decode_base64, split_note
+from policy.log.note import ProofInvalid, decode_base64, key_id_of, parsed_key, split_note
 
 _COSIGNATURE = b"\x04"
 _NAME = re.compile(r"[^\s+]+")
@@ -31,9 +30,7 @@ class WitnessKey:
     @property
     def key_id(self) -> bytes:
         """SHA-256(name || newline || 0x04 || public key), first four bytes."""
-        return hashlib.sha256(
-            self.name.encode() + b"\n" + _COSIGNATURE + self.public_key.public_bytes_raw()
-        ).digest()[:4]
+        return key_id_of(self.name, _COSIGNATURE + self.public_key.public_bytes_raw())
 
     def __str__(self) -> str:
         encoded = base64.b64encode(_COSIGNATURE + self.public_key.public_bytes_raw()).decode()
@@ -42,16 +39,7 @@ class WitnessKey:
     @classmethod
     def parse(cls, text: str) -> "WitnessKey":
         """Read `name+hash+base64`. Raises `ProofInvalid` where it is malformed or no Ed25519 witness key."""
-        parts = text.strip().split("+", 2)
-        if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
-            raise ProofInvalid("the witness key is not of the form name+hash+base64")
-        key = decode_base64(parts[2], "witness key")
-        if len(key) != 33 or key[:1] != _COSIGNATURE:
-            raise ProofInvalid("the witness key is not an Ed25519 cosignature key (type 4)")
-        known = cls(parts[0], Ed25519PublicKey.from_public_bytes(key[1:]))
-        if known.key_id.hex() != parts[1]:
-            raise ProofInvalid("the witness key's hash does not fit its name and key")
-        return known
+        return cls(*parsed_key(text, _COSIGNATURE, "witness key"))
 
 
 def witness_key(name: str, signing_key: Ed25519PrivateKey) -> WitnessKey:

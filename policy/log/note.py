@@ -35,6 +35,27 @@ class ProofInvalid(ConfigurationError):
         )
 
 
+def parsed_key(text: str, kind: bytes, what: str) -> tuple[str, Ed25519PublicKey]:
+    """Name and key of `name+hash+base64`, where the first byte of what is encoded tells the `kind`.
+
+    Raises `ProofInvalid` where it is malformed, of another kind, or its hash is not that of name and key.
+    """
+    parts = text.strip().split("+", 2)
+    if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
+        raise ProofInvalid(f"the {what} is not of the form name+hash+base64")
+    key = decode_base64(parts[2], what)
+    if len(key) != 33 or key[:1] != kind:
+        raise ProofInvalid(f"the {what} is not an Ed25519 key of type {kind[0]}")
+    if key_id_of(parts[0], key).hex() != parts[1]:
+        raise ProofInvalid(f"the {what}'s hash does not fit its name and key")
+    return parts[0], Ed25519PublicKey.from_public_bytes(key[1:])
+
+
+def key_id_of(name: str, typed_key: bytes) -> bytes:
+    """SHA-256(name || newline || type byte || public key), first four bytes."""
+    return hashlib.sha256(name.encode() + b"\n" + typed_key).digest()[:4]
+
+
 @dataclass(frozen=True)
 class VerifierKey:
     """An Ed25519 note key: the name it signs under and its public key."""
@@ -45,7 +66,7 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """The 4-byte key hash: SHA-256(name || newline || 0x01 || public key), first four bytes."""
-        return _key_id(self.name, _raw(self.public_key))
+        return key_id_of(self.name, _ED25519 + _raw(self.public_key))
 
     def __str__(self) -> str:
         encoded = base64.b64encode(_ED25519 + _raw(self.public_key)).decode()
@@ -54,15 +75,7 @@ class VerifierKey:
     @classmethod
     def parse(cls, text: str) -> "VerifierKey":
         """Read `name+hash+base64`. Raises `ProofInvalid` where it is malformed or not an Ed25519 log key."""
-        parts = text.strip().split("+", 2)
-        if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
-            raise ProofInvalid("the verifier key is not of the form name+hash+base64")
-        key = decode_base64(parts[2], "verifier key")
-        if len(key) != 33 or key[:1] != _ED25519:
-            raise ProofInvalid("the verifier key is not an Ed25519 note key")
-        if _key_id(parts[0], key[1:]).hex() != parts[1]:
-            raise ProofInvalid("the verifier key's hash does not fit its name and key")
-        return cls(parts[0], Ed25519PublicKey.from_public_bytes(key[1:]))
+        return cls(*parsed_key(text, _ED25519, "verifier key"))
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,3 @@ def _parse_body(body: str) -> Checkpoint:
 
 def _raw(key: Ed25519PublicKey) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _key_id(name: str, raw_key: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + raw_key).digest()[:4]

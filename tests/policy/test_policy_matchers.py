@@ -17,7 +17,7 @@ from policy.decodings import NESTED, ONCE
 from policy.deeds import Deeds
 from policy.filter import PolicyFilter
 from policy.fold import name_key
-from policy.harm_heads import DIMENSIONS, Heads, features, words_in
+from policy.harm_heads import DIMENSIONS, WORD_BUCKETS, Heads, features, words_in
 from policy.lists import DATA, load_lists
 from policy.removal import removal_digest
 from policy.skeletons import consonants, distance, romanised, rough_key
@@ -258,9 +258,9 @@ def test_an_exception_makes_a_head_harder_of_hearing() -> None:
 
 
 @given(st.lists(st.text(alphabet="abcdefgh", min_size=1, max_size=12), max_size=30))
-def test_features_lie_within_their_blocks_and_weigh_at_most_one_each(words: list[str]) -> None:
-    """Every bucket exists; words and letters each weigh one in all, less in a short text."""
+def test_features_lie_within_their_blocks_and_weigh_one_each(words: list[str]) -> None:
+    """Every bucket exists; words weigh one in all from nine features on, letters from sixty; less in a short text."""
     index, value = features(words_in(" ".join(words)))
     assert ((index >= 0) & (index < DIMENSIONS)).all()
-    assert np.linalg.norm(value) <= 2**0.5 + 1e-5
-    assert bool(words) == (np.linalg.norm(value) > 0)
+    for block, full in ((value[index < WORD_BUCKETS], 9), (value[index >= WORD_BUCKETS], 60)):
+        assert np.linalg.norm(block) ** 2 == pytest.approx(min(1.0, len(block) / full), abs=1e-5)
