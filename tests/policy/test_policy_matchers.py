@@ -259,7 +259,7 @@ def test_an_exception_makes_a_head_harder_of_hearing() -> None:
 
 @given(st.lists(st.text(alphabet="abcdefgh", min_size=1, max_size=12), max_size=30))
 def test_features_lie_within_their_blocks_and_weigh_one_each(words: list[str]) -> None:
-    """Every bucket exists; words weigh one in all from nine features on, letters from sixty; less in a short text."""
+    """Every bucket exists; words weigh one in all from nine features on, letters from sixty; else less."""
     index, value = features(words_in(" ".join(words)))
     assert ((index >= 0) & (index < DIMENSIONS)).all()
     for block, full in ((value[index < WORD_BUCKETS], 9), (value[index >= WORD_BUCKETS], 60)):
