@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     fetch_urls: bool = Field(
         False, description="Whether the server fetches clips from public https addresses that callers name."
     )
+    webhooks: bool = Field(
+        False, description="Whether callers may name a public https address that is told when a verdict is there."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="Also sign webhooks with this secret: `whsec_` and base64 of 24 to 64 bytes."
+    )
     public_url: str | None = Field(
         None, description="Where others reach this server; named in manifests and in soft-binding answers."
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -40,6 +41,7 @@ from reelproof.pipeline import Pipeline
 from reelproof.proofs import DecisionProofChecker
 from reelproof.references import ReferenceLooker
 from reelproof.settings import Settings
+from reelproof.webhooks import Signing, Webhooks, secret_bytes
 from reelproof.witnessing import Witnesses
 from watermark.noise import NoiseWatermark
 from watermark.pixel import PixelWatermark
@@ -64,6 +66,7 @@ class Services:
     consents: ConsentDesk
     reviews: ReviewQueue
     witnesses: Witnesses
+    webhooks: Webhooks
     made_keys: bool = False
 
 
@@ -123,6 +126,7 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         consents,
         reviews,
         Witnesses.configured(settings.witnesses, log.reader, settings.home / "log"),
+        webhooks_of(settings, keys, clock),
         made_keys,
     )
 
@@ -178,6 +182,20 @@ def time_stamping_of(settings: Settings) -> TimeStamping | None:
     if settings.tsa_url is None:
         return None
     return TimeStamping(settings.tsa_url, settings.tsa_when_down, settings.tsa_wait_s)
+
+
+def webhooks_of(settings: Settings, keys: KeyStore, clock: Clock) -> Webhooks:
+    """The messages to callers' servers, signed with a key that follows from the home's own.
+
+    Raises:
+        ConfigurationError: `webhook_secret`: a secret that is none.
+    """
+    secret = settings.webhook_secret
+    signing = Signing(
+        Ed25519PrivateKey.from_private_bytes(_derived(keys, b"reelproof/webhooks/1")),
+        secret_bytes(secret.get_secret_value()) if secret is not None else None,
+    )
+    return Webhooks(settings.home / "webhooks", signing, clock)
 
 
 def blob_store_of(settings: Settings) -> BlobStore:

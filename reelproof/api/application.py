@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from reelproof import __version__
+from reelproof import __version__, webhooks
 from reelproof.api import (
     audit,
     consents,
@@ -57,7 +57,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(jobs.start)
-        rounds = _rounds(services)
+        rounds = _rounds(services, jobs)
         for one in rounds:
             one.start()
         try:
@@ -93,9 +93,12 @@ def create_app(
     return app
 
 
-def _rounds(services: "Services") -> list[Rounds]:
-    """What the server does now and then: keep the retention, ask the witnesses."""
-    swept = Rounds("retention", _SWEEP_S, partial(sweep, services))
-    if not services.witnesses.clients:
-        return [swept]
-    return [swept, Rounds("witnesses", services.settings.witness_every_s, services.witnesses.ask_and_tell)]
+def _rounds(services: "Services", jobs: JobQueue) -> list[Rounds]:
+    """What the server does now and then: keep the retention, ask the witnesses, tell callers' servers."""
+    found = [Rounds("retention", _SWEEP_S, partial(sweep, services))]
+    if services.witnesses.clients:
+        every_s = services.settings.witness_every_s
+        found.append(Rounds("witnesses", every_s, services.witnesses.ask_and_tell))
+    if services.settings.webhooks:
+        found.append(Rounds("webhooks", webhooks.EVERY_S, partial(services.webhooks.tell_due, jobs.status)))
+    return found

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 
 from core.errors import ReelproofError
 from policy.reviews import ReviewKind, ReviewState
+from provenance.fetching import FetchLimits
 from reelproof.api.meters import Meters
 from reelproof.job_values import Job, JobQueue, JobState
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reelproof.wiring import Services
 
 _MIB = 1 << 20
+_FETCH = FetchLimits(max_bytes=128 * _MIB, wall_s=60.0)
 
 
 class NotFound(ReelproofError):
@@ -31,10 +33,13 @@ class ServiceLimits:
     """What one request may cost. Bytes, seconds, bytes a second.
 
     A body may take `body_grace_s` plus its size over `body_min_rate`: slow phones get through, a connection
-    held open with a byte now and then does not.
+    held open with a byte now and then does not. `fetch` bounds a clip that is fetched from an address; it lies in
+    memory until it is whole, so few are fetched at once.
     """
 
     upload_bytes: int = 512 * _MIB
+    fetch: FetchLimits = _FETCH
+    fetches_at_once: int = 2
     small_body_bytes: int = _MIB
     body_grace_s: float = 20.0
     body_min_rate: int = 16 * 1024
@@ -50,6 +55,9 @@ class FrontDoor:
     jobs: JobQueue
     limits: ServiceLimits
     meters: Meters
+    fetching: threading.Lock = field(default_factory=threading.Lock)
+    fetches: list[str] = field(default_factory=list)
+    """IDs of the jobs whose clips are being fetched now; changed under `fetching`."""
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to stop: whoever waits for a job answers with what is known."""
 

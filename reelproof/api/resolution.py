@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse
 from core.clock import rfc3339
 from core.errors import UsageError
 from detector.sandbox.credential import read_store_sandboxed
-from provenance.fetching import FetchLimits, fetch
 from provenance.fingerprint import ALGORITHM as FINGERPRINT_ALGORITHM
 from provenance.records import Fingerprint, ManifestReport, Release, SoftBinding
 from provenance.resolution import STORE_MIME, algorithm_entry, fingerprint_entry
@@ -23,13 +22,13 @@ from provenance.trust import OWN_LIST
 from reelproof import __version__
 from reelproof.api.bodies import Form, receive_json
 from reelproof.api.errors import NotSupported, failure_response
-from reelproof.api.front_door import Door, FrontDoor, NotFound, new_job_id
+from reelproof.api.front_door import Door, FrontDoor, NotFound
 from reelproof.api.guards import require_desk
-from reelproof.api.uploads import submit_upload
+from reelproof.api.uploads import submit_fetched, submit_upload
 from reelproof.api.verification import UPLOAD_BODY
 from reelproof.job_values import Job
 from reelproof.log_desk import EntryFilter, find_entries
-from reelproof.work import VERIFY, upload_folder, verdict_of
+from reelproof.work import VERIFY, verdict_of
 
 SPEC = "2.5"
 BASE = "/sbr/v1"
@@ -83,8 +82,7 @@ async def by_reference(request: Request, door: Door) -> Response:
     url, limit = asked.get("referenceUrl"), asked.get("maxResults", 10)
     if not isinstance(url, str) or not isinstance(limit, int) or not 1 <= limit <= _MAX_RESULTS:
         raise _wrong("`referenceUrl` is needed, and `maxResults` is a number")
-    job_id = new_job_id(VERIFY)
-    job = await run_in_threadpool(_fetched_job, door, job_id, url)
+    job = await submit_fetched(door, VERIFY, url)
     return await _found_in(door, job, limit, request)
 
 
@@ -271,16 +269,6 @@ def matches_of(verdict: dict[str, Any]) -> list[dict[str, Any]]:
     if holds and own.get("manifest_id") not in {None, *(one["manifestId"] for one in found)}:
         found.append({"manifestId": own["manifest_id"], "similarityScore": 100})
     return found
-
-
-def _fetched_job(door: FrontDoor, job_id: str, url: str) -> Job:
-    fetched = fetch(url, FetchLimits(max_bytes=door.limits.upload_bytes))
-    if fetched.status != 200:
-        raise _wrong(f"the address answers with status {fetched.status}")
-    folder = upload_folder(door.jobs.folder(job_id))
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    (folder / "clip").write_bytes(fetched.body)
-    return door.jobs.submit(VERIFY, job_id, {"file_name": "clip"})
 
 
 def _kept(door: FrontDoor, store: bytes) -> str:

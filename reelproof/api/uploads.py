@@ -1,16 +1,23 @@
-"""From an upload to a job: the file into the job's private folder, the job into the queue."""
+"""From an upload or an address to a job: the file into the job's private folder, the job into the queue."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from reelproof.api.bodies import Form, receive_upload
+from core.errors import UsageError
+from provenance.fetching import fetch
+from reelproof.api.bodies import Form, cleaned_name, receive_upload
 from reelproof.api.front_door import FrontDoor, new_job_id
-from reelproof.job_values import Job
+from reelproof.job_values import Job, QueueFull
 from reelproof.work import upload_folder
+
+_FOUND = 200
 
 
 async def submit_upload(
@@ -25,6 +32,51 @@ async def submit_upload(
     try:
         form = await receive_upload(request, upload_folder(folder))
         return await run_in_threadpool(door.jobs.submit, kind, job_id, described(form))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+async def submit_fetched(door: FrontDoor, kind: str, url: str) -> Job:
+    """Fetch a clip from a public https address and submit the job that reads it.
+
+    Raises:
+        UsageError: `bad_url`, `private_address`, `url_refused` (it answers with another status than 200).
+        ServiceUnreachable: as `provenance.fetching.fetch`. QueueFull: `fetches_busy`.
+    """
+    job_id = new_job_id(kind)
+    with _place_for(door, job_id):
+        return await run_in_threadpool(_fetched, door, kind, job_id, url)
+
+
+@contextmanager
+def _place_for(door: FrontDoor, job_id: str) -> Iterator[None]:
+    with door.fetching:
+        if len(door.fetches) >= door.limits.fetches_at_once:
+            raise QueueFull("other clips are being fetched", code="fetches_busy", hint="Try again in a minute.")
+        door.fetches.append(job_id)
+    try:
+        yield
+    finally:
+        with door.fetching:
+            door.fetches.remove(job_id)
+
+
+def _fetched(door: FrontDoor, kind: str, job_id: str, url: str) -> Job:
+    limits = replace(door.limits.fetch, max_bytes=min(door.limits.fetch.max_bytes, door.limits.upload_bytes))
+    fetched = fetch(url, limits)
+    if fetched.status != _FOUND:
+        raise UsageError(
+            f"the address answers with status {fetched.status}",
+            code="url_refused",
+            hint="Give the address of the clip itself; what needs a login can't be fetched.",
+        )
+    name = cleaned_name(unquote(urlsplit(url).path))
+    folder = door.jobs.folder(job_id)
+    try:
+        upload_folder(folder).mkdir(parents=True, mode=0o700, exist_ok=True)
+        (upload_folder(folder) / name).write_bytes(fetched.body)
+        return door.jobs.submit(kind, job_id, {"file_name": name})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

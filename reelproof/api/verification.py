@@ -1,15 +1,16 @@
 """Asking where a clip comes from: `/v1/verify`, its report, and OpenAI's provenance checks for video."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from reelproof.api.bodies import Form
+from core.errors import UsageError
+from reelproof.api.bodies import Form, receive_json
 from reelproof.api.errors import NotSupported, failure_response
 from reelproof.api.front_door import Door, FrontDoor, NotFound
-from reelproof.api.uploads import job_object, submit_upload
+from reelproof.api.uploads import job_object, submit_fetched, submit_upload
 from reelproof.job_values import Job, JobState
 from reelproof.work import VERIFY, report_path, verdict_of
 
@@ -29,6 +30,17 @@ UPLOAD_BODY = {
         },
     }
 }
+URL_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "required": ["url"], "properties": {"url": {"type": "string"}}}
+            }
+        },
+    }
+}
+Webhook = Annotated[str | None, Query(max_length=2_000)]
 _REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -36,9 +48,56 @@ _REPORT_POLICY = (
 
 
 @router.post("/v1/verify", openapi_extra=UPLOAD_BODY)
-async def verify(request: Request, door: Door, wait: bool = True) -> Response:
-    """The verdict on an uploaded clip (`reelproof.verdict/1` with its `id`); with `?wait=false` a job, 202."""
+async def verify(request: Request, door: Door, wait: bool = True, webhook: Webhook = None) -> Response:
+    """The verdict on an uploaded clip (`reelproof.verdict/1` with its `id`); with `?wait=false` a job, 202.
+
+    `webhook`, where this server takes it, is an https address that is told when the verdict is there.
+    """
+    _check_webhook(door, webhook)
     job = await submit_upload(request, door, VERIFY, _described)
+    return await _answered(request, door, job, wait, webhook)
+
+
+@router.post("/v1/verify/url", openapi_extra=URL_BODY)
+async def verify_url(request: Request, door: Door, wait: bool = True, webhook: Webhook = None) -> Response:
+    """The same for a clip at an address (`url`). Off unless REELPROOF_FETCH_URLS is set; then only public https
+    hosts are fetched from, and at most 128 MiB."""
+    if not door.services.settings.fetch_urls:
+        raise NotSupported(
+            "this server does not fetch clips from addresses",
+            code="not_supported",
+            hint="Download the clip and send the file to POST /v1/verify.",
+        )
+    _check_webhook(door, webhook)
+    url = (await receive_json(request)).get("url")
+    if not isinstance(url, str):
+        raise UsageError("`url` is needed, a text", code="invalid_parameter", hint="Send it in a JSON object.")
+    job = await submit_fetched(door, VERIFY, url)
+    return await _answered(request, door, job, wait, webhook)
+
+
+@router.get("/v1/webhooks/key")
+async def webhook_key(door: Door) -> dict[str, str]:
+    """The public key that webhooks are signed with (Ed25519, `v1a` of the Standard Webhooks specification)."""
+    return {"alg": "ed25519", "key": door.services.webhooks.public_key}
+
+
+def _check_webhook(door: FrontDoor, webhook: str | None) -> None:
+    """Turn an address away before anything is received."""
+    if webhook is None:
+        return
+    if not door.services.settings.webhooks:
+        raise NotSupported(
+            "this server tells no other server",
+            code="not_supported",
+            hint="Ask GET /v1/verify/{id}, or set REELPROOF_WEBHOOKS on your own server.",
+        )
+    door.services.webhooks.check(webhook)
+
+
+async def _answered(request: Request, door: FrontDoor, job: Job, wait: bool, webhook: str | None) -> Response:
+    if webhook is not None:
+        await run_in_threadpool(door.services.webhooks.register, job.job_id, webhook)
     if wait:
         job = await door.settled(job, door.limits.verdict_wait_s)
     headers = {"Location": f"/v1/verify/{job.job_id}"}
@@ -47,16 +106,6 @@ async def verify(request: Request, door: Door, wait: bool = True) -> Response:
     if job.failure is not None:
         return failure_response(request.url.path, job.failure)
     return JSONResponse({"id": job.job_id, **await _verdict(door, job)}, 200, headers)
-
-
-@router.post("/v1/verify/url")
-async def verify_url() -> None:
-    """Fetching a clip by its address: off by default, and not served by this version."""
-    raise NotSupported(
-        "this server does not fetch clips from addresses",
-        code="not_supported",
-        hint="Download the clip and send the file to POST /v1/verify.",
-    )
 
 
 @router.get("/v1/verify/{verification_id}")
