@@ -133,7 +133,7 @@ def test_a_clip_is_fetched_and_judged(opened: Open, site: Site) -> None:
 
 
 def test_what_is_no_clip_is_said_to_be_none(opened: Open, site: Site) -> None:
-    """A web page behind the address is `unreadable`; a 404 and a wrong body are the caller's fault; all is tidied."""
+    """A web page behind the address is `unreadable`; a 404 and a wrong body are the caller's fault; all goes."""
     page = opened.client.post("/v1/verify/url", json={"url": f"{site.url}/page"})
     assert (page.status_code, page.json()["conclusion"]) == (200, "unreadable")
     gone = opened.client.post("/v1/verify/url", json={"url": f"{site.url}/none"})
@@ -142,15 +142,22 @@ def test_what_is_no_clip_is_said_to_be_none(opened: Open, site: Site) -> None:
         wrong = opened.client.post("/v1/verify/url", json=body)
         assert wrong.status_code == 400
     jobs = opened.client.app.state.front_door.jobs  # type: ignore[attr-defined]
-    left = [path for path in Path(jobs._root).glob("*/upload/*")]
+    left = list(Path(jobs._root).glob("*/upload/*"))
     assert left == []
 
 
 @pytest.mark.parametrize(
-    "url", ["https://127.0.0.1/x", "https://localhost/x", "https://[::1]/", "https://169.254.169.254/latest", "file:///etc"]
+    "url",
+    [
+        "https://127.0.0.1/x",
+        "https://localhost/x",
+        "https://[::1]/",
+        "https://169.254.169.254/latest",
+        "file:///etc",
+    ],
 )
 def test_a_real_server_asks_nobody_in_its_own_house(opened: Open, url: str) -> None:
-    """Private, loopback and metadata addresses are refused before anything is connected to, for clips and messages."""
+    """Private, loopback and metadata addresses are refused before anything is connected to."""
     refused = opened.guarded.post("/v1/verify/url", json={"url": url})
     assert (refused.status_code, refused.json()["code"]) in {(400, "private_address"), (400, "bad_url")}
     plain = opened.guarded.post("/v1/verify/url", json={"url": "http://example.org/clip.mp4"})
