@@ -16,10 +16,21 @@ from watermark.pixel.correlation import (
     THREADS,
     peak_of,
     pilot_spectra,
-    spectrum_of,
+    searched_spectrum,
     surface_of,
 )
-from watermark.pixel.field import FIRST_PX, OVERSAMPLING, STEP_PX, Matrix, Plane, Region, matched, sample, whiten
+from watermark.pixel.field import (
+    FIRST_PX,
+    OVERSAMPLING,
+    STEP_PX,
+    Matrix,
+    Plane,
+    Region,
+    Sums,
+    matched,
+    sample,
+    whiten,
+)
 from watermark.pixel.layout import PITCH_PX
 from watermark.pixel.pattern import Plane as ChipPlane
 
@@ -33,7 +44,7 @@ class Layer:
     `planes[h][j]` belongs to `sums[j]` under hypothesis h.
     """
 
-    sums: tuple[tuple[Plane, ...], ...]
+    sums: tuple[tuple[Sums, ...], ...]
     planes: tuple[tuple[ChipPlane, ...], ...]
 
 
@@ -153,7 +164,7 @@ class PatchSearch:
             norm = float(np.sqrt(sum(float(np.sum(c.astype(np.float64) ** 2)) for c in chips)))
             if norm == 0.0:
                 continue
-            spectra = [np.conj(spectrum_of(c)) for c in chips]
+            spectra = [np.conj(searched_spectrum(c)) for c in chips]
             for key_id, pilots in self._pilots.items():
                 for hypothesis, planes in enumerate(self._layer.planes):
                     found, i, j = peak_of(surface_of([pilots[plane] for plane in planes], spectra))

@@ -18,16 +18,16 @@ from watermark.pixel.correlation import (
     QUINCUNX,
     SEARCHED_CHIPS,
     THREADS,
-    Spectrum,
     peak_of,
     pilot_spectra,
-    spectrum_of,
+    searched_spectrum,
     surface_of,
 )
-from watermark.pixel.field import FIRST_PX, STEP_PX, Matrix, Plane, Region, matched, whiten
+from watermark.pixel.field import FIRST_PX, STEP_PX, Matrix, Plane, Region, Sums, matched, whiten
 from watermark.pixel.layout import PITCH_PX, STAND_TURNS, STANDING, TURNING
 from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES
 from watermark.pixel.pattern import Plane as ChipPlane
+from watermark.pixel.spectra import Spectrum
 from watermark.pixel.timing import Turn
 
 SCALES = (0.25, 2.6)
@@ -78,7 +78,8 @@ class WholeSearch:
         shape = self._turns[0].turning[0].shape
         canonical = middle * shape[1] / self._turns[0].turning[level].shape[1]
         turning = [_through(turn.turning[level], canonical) for turn in self._turns]
-        standing = _through(np.sum([turn.standing[level] for turn in self._turns], axis=0), canonical)
+        still = np.stack([turn.standing[level] for turn in self._turns]).sum(0, dtype=np.float32)
+        standing = _through(np.asarray(still), canonical)
         return [a for scale in scales for a in self._best(turning, standing, float(scale), shape)]
 
     def _best(
@@ -112,7 +113,7 @@ class WholeSearch:
         return best
 
 
-def _through(plane: Plane, canonical: float) -> Plane:
+def _through(plane: Sums, canonical: float) -> Plane:
     """A plane through the kernel and whitened, at `canonical` px per pixel of it."""
     return whiten(matched(np.asarray(plane, np.float32), 1.0 / canonical, 1.0 / canonical), canonical)
 
@@ -125,7 +126,7 @@ def _views(
     rows = min(int(np.ceil(height * scale / PITCH_PX)), _FOLDS_MAX * SEARCHED_CHIPS)
     for down, across in QUINCUNX:
         fields = [_read(plane, scale, shape, (rows, columns), down, across) for plane in (*turning, standing)]
-        spectra = [np.conj(spectrum_of(f)) for f in fields]
+        spectra = [np.conj(searched_spectrum(f)) for f in fields]
         squares = [float(np.sum(f.astype(np.float64) ** 2)) for f in fields]
         matrix = np.diag([1.0 / (width * scale), 1.0 / (height * scale), 1.0])
         norms = float(np.sqrt(sum(squares[:-1]))), float(np.sqrt(squares[-1]))

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from watermark.pixel.anchors import Anchor, Anchors, Layer, PatchSearch, View, angle_steps, views
+from watermark.pixel.candidates import Candidate, best_timed, plainly, side_by_side
 from watermark.pixel.correlation import SEARCHED_CHIPS
 from watermark.pixel.cuts import WholeSearch
 from watermark.pixel.field import Matrix
@@ -19,7 +20,6 @@ from watermark.pixel.growth import GROWTH_LOOKS, NUDGE_LOOKS, grow, nudge
 from watermark.pixel.layout import CANONICAL_LONG_PX, TURNING
 from watermark.pixel.pattern import TURNING_PLANES, pilot_chips
 from watermark.pixel.reading import (
-    FALSE_POSITIVE_RATE,
     NOTHING,
     Block,
     Sighting,
@@ -30,7 +30,6 @@ from watermark.pixel.reading import (
 )
 from watermark.pixel.refining import REFINING_LOOKS, refined
 from watermark.pixel.timing import PHASES, STATISTICS, Turn
-from watermark.significance import p_of
 
 SPEEDS = (0.8, 1.25, 0.5, 2.0, 0.75, 1.5)
 """Playing speeds tried on whole clips."""
@@ -101,7 +100,7 @@ def _other_sizes(block: Block) -> list[Matrix]:
 
 
 def _best_place(block: Block, window: Block, places: Sequence[Matrix]) -> Sighting:
-    found = [timed(window, place) for place in places]
+    found = side_by_side(lambda place: timed(window, place), places)
     best = max(found, key=lambda s: s.z, default=NOTHING)
     looks = sum(s.looks for s in found)
     if best.key_id < 0:
@@ -111,7 +110,7 @@ def _best_place(block: Block, window: Block, places: Sequence[Matrix]) -> Sighti
 
 
 def _best_speed(block: Block, own: Matrix) -> Sighting:
-    found = [timed(block, own, range(PHASES), speed) for speed in SPEEDS]
+    found = side_by_side(lambda speed: timed(block, own, range(PHASES), speed), SPEEDS)
     return replace(max(found, key=lambda s: s.z), looks=sum(s.looks for s in found))
 
 
@@ -164,43 +163,30 @@ def _cut(block: Block, window: Block) -> Sighting:
     if not turns:
         return NOTHING
     layer, anchors = _turning_layer(window, turns), WholeSearch(turns, block.keys).run(_KEPT)
-    best = NOTHING
-    for anchor in anchors.best:
+
+    def placed(anchor: Anchor) -> list[Candidate]:
         key = block.keys[anchor.key_id]
-        alone = replace(block, keys={anchor.key_id: key})
         signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
         near = nudge(layer.sums, signs, anchor.matrix)
         # Two ways to place it, the better one twice: moved as a whole, or grown as any other anchor.
         far = grow(layer.sums, signs, near.matrix)
-        for matrix, ways in ((near.matrix, NUDGE_LOOKS), (far.matrix, GROWTH_LOOKS)):
-            found = _timed_both(alone, matrix)
-            found = replace(found, looks=2.0 * anchors.looks * ways * found.looks)
-            better = (found.p_value, -found.z) < (best.p_value, -best.z)
-            best = found if best.key_id < 0 or better else best
-        if _plainly(best):
-            break
+        ways = ((near.matrix, NUDGE_LOOKS), (far.matrix, GROWTH_LOOKS))
+        return [Candidate(anchor.key_id, matrix, 2.0 * anchors.looks * looks) for matrix, looks in ways]
+
+    best = best_timed(block, anchors.best, placed)
     return _to_the_last_pixel(block, window, best, anchors)
 
 
 def _to_the_last_pixel(block: Block, window: Block, best: Sighting, anchors: Anchors) -> Sighting:
     """A sighting that may be one, but does not pass plainly, moved to where both layers score best: its data chips
     may then be read. Its looks are all there were, whatever `best` was weighed by."""
-    if best.key_id < 0 or _plainly(best) or best.z < _WORTH_REFINING_Z:
+    if best.key_id < 0 or plainly(best) or best.z < _WORTH_REFINING_Z:
         return best
     place = refined(window, best).matrix
     timing = best.timing
     finer = timed(block, place, (timing.phase,), timing.speed, (timing.first,))
     looks = 2.0 * anchors.looks * GROWTH_LOOKS * REFINING_LOOKS * PHASES * STATISTICS
     return replace(finer, looks=looks) if finer.z > best.z else best
-
-
-def _timed_both(block: Block, matrix: Matrix) -> Sighting:
-    """The better of the timing from the start and of all timings."""
-    return max((timed(block, matrix, phases) for phases in ((0,), range(PHASES))), key=lambda s: s.z)
-
-
-def _plainly(sighting: Sighting) -> bool:
-    return sighting.p_value * 2.0**16 <= FALSE_POSITIVE_RATE
 
 
 def _clearest(window: Block) -> tuple[float, float]:
@@ -220,28 +206,17 @@ def _clearest(window: Block) -> tuple[float, float]:
 
 def _best_grown(block: Block, layer: Layer, anchors: Anchors) -> Sighting:
     """The best place that grows out of the anchors of a search of the turning layer."""
-    best = NOTHING
-    for anchor in anchors.best:
-        if anchor.key_id < 0:
-            continue
-        sighting = _grown(block, layer, anchor, anchors)
-        better = (sighting.p_value, -sighting.z) < (best.p_value, -best.z)
-        best = sighting if best.key_id < 0 or better else best
-        if _plainly(best):
-            break
-    return best
 
+    def placed(anchor: Anchor) -> list[Candidate]:
+        key = block.keys[anchor.key_id]
+        signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
+        matrix = grow(layer.sums, signs, anchor.matrix).matrix
+        # Two ways to weigh it, the better one twice: all there is, with every look of search and growth; or only
+        # the standing layer, which was not searched, whose signs the search knows nothing of.
+        everything, unseen = 2.0 * anchors.looks * GROWTH_LOOKS, 2.0 * len(anchors.best)
+        return [Candidate(anchor.key_id, matrix, everything, unseen)]
 
-def _grown(block: Block, layer: Layer, anchor: Anchor, anchors: Anchors) -> Sighting:
-    key = block.keys[anchor.key_id]
-    signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
-    alone = replace(block, keys={anchor.key_id: key})
-    found = _timed_both(alone, grow(layer.sums, signs, anchor.matrix).matrix)
-    # Two ways to weigh it, the better one twice: all there is, with every look of search and growth; or only the
-    # standing layer, which was not searched, whose signs the search knows nothing of, with the timings' looks.
-    everything = replace(found, looks=2.0 * anchors.looks * GROWTH_LOOKS * found.looks)
-    unseen = replace(found, z=found.z_standing, looks=2.0 * len(anchors.best) * found.looks)
-    return min((everything, unseen), key=lambda s: p_of(s.z, s.looks))
+    return best_timed(block, [anchor for anchor in anchors.best if anchor.key_id >= 0], placed)
 
 
 def _turning_layer(window: Block, turns: Sequence[Turn] | None = None) -> Layer:

@@ -15,9 +15,13 @@ from scipy import fft
 
 from watermark.pixel.layout import PITCH_PX, PLANE_CHIPS
 from watermark.pixel.pattern import NARROW_SIGMA_PX, WIDE_SIGMA_PX
+from watermark.pixel.spectra import field_of, spectrum_of, transform_shape
 
 Plane = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+
+Sums = Plane | NDArray[np.int16]
+"""Residuals, or sums of them in whole units: only their ratios count."""
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -77,7 +81,7 @@ def window(plane: NDArray[Number], region: Region) -> NDArray[Number]:
     return plane[region.row : region.row + region.rows, region.column : region.column + region.columns]
 
 
-def level_for(levels: Sequence[Plane], matrix: Matrix, centre: tuple[float, float]) -> tuple[int, float, float]:
+def level_for(levels: Sequence[Sums], matrix: Matrix, centre: tuple[float, float]) -> tuple[int, float, float]:
     """The pyramid level nearest to canonical resolution around a canonical point, and its pixels per canonical
     pixel across and down."""
     height, width = levels[0].shape
@@ -121,7 +125,7 @@ def sample(plane: Plane, matrix: Matrix, region: Region) -> Plane:
     return np.asarray(read, np.float32)
 
 
-def lay_out(levels: Sequence[Plane], matrix: Matrix, region: Region | None = None) -> Field:
+def lay_out(levels: Sequence[Sums], matrix: Matrix, region: Region | None = None) -> Field:
     """The field of a summed residual's pyramid under a geometry; the whole footprint unless a region is given."""
     region = region or footprint(matrix)
     centre = (PITCH_PX * (region.column + region.columns / 2), PITCH_PX * (region.row + region.rows / 2))
@@ -137,31 +141,35 @@ def whiten(values: Plane, step_px: float = STEP_PX) -> Plane:
     The noise floor is half the band's mean: without it, the bins that a codec emptied (no noise, but no mark
     either) would outweigh the rest; with it, pilots of clips at CRF 36 stand twice as high (docs/log.md).
     """
-    spectrum = fft.rfft2(_levelled(values, 2 * round((_LEVEL_PX / step_px - 1) / 2) + 1))
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    smooth = cv2.blur(power, (_SPECTRUM_BINS, _SPECTRUM_BINS), borderType=cv2.BORDER_REFLECT_101)
-    response = _kernel_power((values.shape[0], values.shape[1]), step_px)
-    inside = response + _RESPONSE_FLOOR
-    noise = smooth / inside
-    total = float(response.sum())
+    rows, columns = values.shape
+    shape = transform_shape(rows, columns)
+    share, inside, total = _kernel_response(shape, step_px)
     if total <= 0.0:  # a row or two of pixels: no frequency that the kernel draws
         return np.zeros_like(values)
-    floor = _NOISE_FLOOR * float((noise * response).sum()) / total + 1e-12
-    whitened: Plane = fft.irfft2(spectrum * (response / inside / (noise + floor)), values.shape).astype(np.float32)
-    deviation = float(np.sqrt(np.mean(whitened**2)))
-    return np.asarray(whitened / deviation if deviation > 0.0 else whitened, np.float32)
+    spectrum = spectrum_of(_levelled(values, 2 * round((_LEVEL_PX / step_px - 1) / 2) + 1), shape)
+    power = np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
+    smooth = cv2.blur(power, (_SPECTRUM_BINS, _SPECTRUM_BINS), borderType=cv2.BORDER_REFLECT_101)
+    # The noise is what the kernel's response leaves of the power: response / (power + floor * response), in one.
+    floor = _NOISE_FLOOR * float((smooth * share).sum()) / total + 1e-12
+    spectrum *= share * inside / (smooth + floor * inside)
+    whitened = field_of(spectrum)[:rows, :columns]
+    deviation = cv2.norm(whitened) / float(np.sqrt(whitened.size))
+    return np.asarray(whitened * np.float32(1.0 / deviation) if deviation > 0.0 else whitened, np.float32)
 
 
 def _levelled(values: Plane, side: int) -> Plane:
-    deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(values, cv2.CV_32F, (side, side)), 0.0))
-    return np.asarray(values / (deviation + _LEVEL_FLOOR * float(deviation.mean()) + 1e-12), np.float32)
+    deviation = np.sqrt(np.maximum(cv2.blur(values * values, (side, side)), 0.0))
+    return np.asarray(values / (deviation + np.float32(_LEVEL_FLOOR * deviation.mean() + 1e-12)), np.float32)
 
 
 @lru_cache(maxsize=256)
-def _kernel_power(shape: tuple[int, int], step_px: float) -> Plane:
-    """The squared frequency response of the drawing kernel on a grid, (rows, columns / 2 + 1)."""
+def _kernel_response(shape: tuple[int, int], step_px: float) -> tuple[Plane, Plane, float]:
+    """Of the drawing kernel's squared frequency response on a grid, at the columns that a `Spectrum` has: its share
+    of itself with a floor, itself with the floor, and its sum."""
     down = fft.fftfreq(shape[0], step_px)[:, None]
-    across = fft.rfftfreq(shape[1], step_px)[None, :]
+    across = fft.rfftfreq(shape[1], step_px)[None, 1 : shape[1] // 2]
     square = -2.0 * np.pi**2 * (down**2 + across**2)
     response = np.exp(square * NARROW_SIGMA_PX**2) - np.exp(square * WIDE_SIGMA_PX**2)
-    return np.asarray(response**2, np.float32)
+    power = np.asarray(response**2, np.float32)
+    inside = power + np.float32(_RESPONSE_FLOOR)
+    return power / inside, inside, float(power.sum())

@@ -16,6 +16,7 @@ from watermark.pixel.field import (
     Matrix,
     Plane,
     Region,
+    Sums,
     footprint,
     lay_out,
     window,
@@ -57,7 +58,7 @@ class _Blocks:
     scores: NDArray[np.float64]
 
 
-def grow(sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], start: Matrix) -> Grown:
+def grow(sums: Sequence[Sequence[Sums]], signs: Sequence[NDArray[np.int8]], start: Matrix) -> Grown:
     """The best placement reachable from `start`. `signs[j]`, (256, 256), are the pilot signs in `sums[j]`."""
     best = Grown(start, -np.inf)
     matrix, stale = start, 0
@@ -79,7 +80,7 @@ def grow(sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], sta
     return best
 
 
-def nudge(sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], start: Matrix) -> Grown:
+def nudge(sums: Sequence[Sequence[Sums]], signs: Sequence[NDArray[np.int8]], start: Matrix) -> Grown:
     """The best scale and shift near a placement by the whole picture's score: where no block stands out alone."""
     best = Grown(start, -np.inf)
     for scale in _NUDGES:
@@ -100,7 +101,7 @@ def nudge(sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], st
 
 
 def _measure(
-    sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], matrix: Matrix, region: Region
+    sums: Sequence[Sequence[Sums]], signs: Sequence[NDArray[np.int8]], matrix: Matrix, region: Region
 ) -> tuple[float, _Blocks]:
     """The whole picture's score, and the displacement of every block that stands out."""
     stack, power = _shifts(sums, signs, matrix, region)
@@ -114,7 +115,7 @@ def _measure(
 
 
 def _shifts(
-    sums: Sequence[Sequence[Plane]], signs: Sequence[NDArray[np.int8]], matrix: Matrix, region: Region
+    sums: Sequence[Sequence[Sums]], signs: Sequence[NDArray[np.int8]], matrix: Matrix, region: Region
 ) -> tuple[Plane, Plane]:
     """Values times pilot signs under every shift of up to `_REACH` half chips, (81, rows, columns), row by row, and
     the values' squares, (rows, columns)."""

@@ -12,7 +12,7 @@ from watermark.pixel.field import Matrix, Plane, footprint, lay_out, window
 from watermark.pixel.layout import CYCLE_TURNS, SLICE_S, SLOT_S, standing_plane, turning_plane
 from watermark.pixel.message import Message
 from watermark.pixel.pattern import STANDING_PLANES, TURNING_PLANES, marked_chips
-from watermark.pixel.residual import Slice
+from watermark.pixel.residual import Slice, summed
 from watermark.pixel.timing import Timing
 from watermark.significance import tail
 
@@ -47,7 +47,7 @@ class PresenceMeter:
         for sign_and_turn, group in groupby(slot, lambda piece: self._timing.turn_and_sign(piece.index)):
             still, moving = self._patterns(*sign_and_turn)
             pieces = [piece.levels for piece in group]
-            levels = [np.asarray(np.sum(same, axis=0, dtype=np.float32)) for same in zip(*pieces, strict=True)]
+            levels = summed(pieces, [1] * len(pieces))
             chips = lay_out(levels, self._matrix, self._region).chips()
             for (correlation, variance), pattern in ((both, still + moving), (standing, still)):
                 correlation += chips * pattern

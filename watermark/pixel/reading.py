@@ -27,6 +27,7 @@ FALSE_POSITIVE_RATE = 1e-6
 """The one threshold: the chance that a clip not marked with these keys is called marked, over all decisions."""
 
 _WORTH_DECODING_Z = 5.0
+_TURNS_KEPT = 3
 _DATA_OVER_PILOT = 1.0
 """A true message's data chips score 1.5 times its pilot's; below 1.0 times the message is not believed."""
 
@@ -69,24 +70,26 @@ class Block:
     def turns(self, phase: int = 0, speed: float = 1.0) -> list[Turn]:
         """The turns under a phase and speed; the last few are kept."""
         kept = self._kept.turns
-        if (phase, speed) not in kept:
-            if len(kept) > 2:
-                kept.pop(next(iter(kept)))
-            kept[phase, speed] = turns_of(self.slices, phase, speed)
-        return kept[phase, speed]
+        found = kept.get((phase, speed))
+        if found is None:
+            found = turns_of(self.slices, phase, speed)
+            # A new dictionary each time, so that threads may ask side by side; one may lose what another kept.
+            self._kept.turns = dict([*kept.items()][-_TURNS_KEPT + 1 :]) | {(phase, speed): found}
+        return found
 
     def values(self, matrix: Matrix, phase: int = 0, speed: float = 1.0) -> tuple[Values, Values]:
         """Chip values of every turn at a placement, turning and standing, float64 (turns, chips); the last kept."""
         place = (matrix.tobytes(), phase, speed)
-        if self._kept.place != place:
-            region, turns = footprint(matrix), self.turns(phase, speed)
-            turning, standing = (
-                np.stack([lay_out(getattr(t, layer), matrix, region).chips().ravel() for t in turns])
-                for layer in ("turning", "standing")
-            )
-            self._kept.values = turning.astype(np.float64), standing.astype(np.float64)
-            self._kept.place = place
-        return self._kept.values
+        kept = self._kept.values
+        if kept is not None and kept[0] == place:
+            return kept[1]
+        region, turns = footprint(matrix), self.turns(phase, speed)
+        turning, standing = (
+            np.stack([lay_out(getattr(t, layer), matrix, region).chips().ravel() for t in turns]).astype(np.float64)
+            for layer in ("turning", "standing")
+        )
+        self._kept.values = place, (turning, standing)
+        return turning, standing
 
 
 @dataclass
@@ -94,8 +97,7 @@ class _Kept:
     """What a block was last asked for; shared by blocks of the same slices."""
 
     turns: dict[tuple[int, float], list[Turn]] = field(default_factory=dict)
-    place: tuple[bytes, int, float] | None = None
-    values: tuple[Values, Values] = field(default_factory=lambda: (np.empty((0, 0)), np.empty((0, 0))))
+    values: tuple[tuple[bytes, int, float], tuple[Values, Values]] | None = None
 
 
 def whole(width: float, height: float) -> Matrix:

@@ -3,7 +3,7 @@
 Constant memory: a reader holds so many slices at a time, each a small pyramid of planes of at most 480 px.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +15,7 @@ from watermark.pixel.layout import CANONICAL_LONG_PX, SLICE_S
 from watermark.pixel.masking import luma_of
 
 Plane = NDArray[np.float32]
-Stored = NDArray[np.float16]
+Stored = NDArray[np.int16]
 
 LEVELS = 3
 """Planes at full, half and quarter reading size: a cut-out shows the mark larger than it was drawn."""
@@ -28,10 +28,17 @@ _CLIP = 2.5
 _NEARLY_S = 1e-6
 _NEAR_SIZE = 1.5
 
+_UNITS = 64
+"""Stored units per unit of a frame's residual. Whole numbers add ten times as fast as half floats convert."""
+
+_FULL_FRAMES = 12
+"""Frames a slice counts for at most: the sums of two seconds then stay within 16 bits, whatever the frame rate."""
+
 
 @dataclass(frozen=True)
 class Slice:
-    """The summed residuals of the frames shown in one eighth of a second. `levels[k]` is float16 (h, w) / 2^k."""
+    """The summed residuals of the frames shown in one eighth of a second. `levels[k]` is int16 (h, w) / 2^k, in
+    units of 1/64; of more than 12 frames it is 12 times their mean."""
 
     index: int
     frames: int
@@ -103,4 +110,17 @@ def slices(frames: Iterator[Frame]) -> Iterator[Slice]:
 
 
 def _stored(index: int, count: int, end_s: float, total: list[Plane]) -> Slice:
-    return Slice(index, count, end_s, tuple(plane.astype(np.float16) for plane in total))
+    scale = np.float32(_UNITS * min(1.0, _FULL_FRAMES / count))
+    return Slice(index, count, end_s, tuple(np.rint(plane * scale).astype(np.int16) for plane in total))
+
+
+def summed(pyramids: Iterable[Sequence[Stored]], signs: Iterable[int]) -> tuple[Stored, ...]:
+    """The sum of pyramids, each times its sign, level by level: int16 as they are, held at its ends."""
+    total: list[Stored] = []
+    for levels, sign in zip(pyramids, signs, strict=True):
+        if not total:
+            total = [np.zeros_like(plane) for plane in levels]
+        change = cv2.add if sign > 0 else cv2.subtract
+        for into, plane in zip(total, levels, strict=True):
+            change(into, plane, dst=into)
+    return tuple(total)

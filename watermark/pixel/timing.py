@@ -19,7 +19,7 @@ from watermark.pixel.layout import (
     turn_and_sign,
     turning_plane,
 )
-from watermark.pixel.residual import Plane, Slice
+from watermark.pixel.residual import Slice, Stored, summed
 
 PHASES = round(TURN_S / SLICE_S)
 
@@ -39,28 +39,25 @@ class Timing:
 
 @dataclass(frozen=True)
 class Turn:
-    """The slices of one turn, summed with the turning layer's sign and without. Pyramids of float32 planes."""
+    """The slices of one turn, summed with the turning layer's sign and without. Pyramids of int16 planes."""
 
     number: int
-    turning: tuple[Plane, ...]
-    standing: tuple[Plane, ...]
+    turning: tuple[Stored, ...]
+    standing: tuple[Stored, ...]
 
 
 def turns_of(slices: Sequence[Slice], phase: int = 0, speed: float = 1.0) -> list[Turn]:
     """The turns of a clip under a phase and speed, in order, whatever their first one is."""
     timing = Timing(phase, 0, speed)
-    gathered: dict[int, tuple[list[Plane], list[Plane]]] = {}
+    gathered: dict[int, list[tuple[int, tuple[Stored, ...]]]] = {}
     for piece in slices:
         number, sign = timing.turn_and_sign(piece.index)
-        levels = [plane.astype(np.float32) for plane in piece.levels]
-        if number not in gathered:
-            gathered[number] = ([sign * plane for plane in levels], levels)
-            continue
-        turning, standing = gathered[number]
-        for k, plane in enumerate(levels):
-            turning[k] = turning[k] + sign * plane
-            standing[k] = standing[k] + plane
-    return [Turn(number, tuple(turning), tuple(standing)) for number, (turning, standing) in gathered.items()]
+        gathered.setdefault(number, []).append((sign, piece.levels))
+    return [_turn(number, *zip(*shown, strict=True)) for number, shown in gathered.items()]
+
+
+def _turn(number: int, signs: Sequence[int], pyramids: Sequence[tuple[Stored, ...]]) -> Turn:
+    return Turn(number, summed(pyramids, signs), summed(pyramids, [1] * len(signs)))
 
 
 @dataclass(frozen=True)
