@@ -38,6 +38,10 @@ _REASONS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
      lambda ours, theirs: ours["says"] == "intact" and theirs["says"] in ("error", "absent")),
     ("theirs does not find the credential of this container",
      lambda ours, theirs: ours["says"] == "intact" and theirs["says"] == "absent"),
+    ("the fault stands in an ingredient's manifest: ours names it there, theirs counts it against the whole",
+     lambda ours, theirs: ours["says"] == "intact" and bool(ours["ingredients"])),
+    ("theirs does not know the hash of claims of version 1",
+     lambda ours, theirs: ours["says"] == "intact" and "claim.hardBindings.missing" in theirs["codes"]),
 )  # fmt: skip
 
 
@@ -87,7 +91,8 @@ def _ours(path: Path, trust: TrustStore) -> dict[str, Any]:
     report = read_manifest(path, trust)
     says = {CredentialState.ABSENT: "absent", CredentialState.BROKEN: "broken"}.get(report.state)
     says = says or ("intact" if report.is_intact else "broken")
-    return {"says": says, "codes": list(report.failure_codes)[:3], "problem": (report.problem or "")[:120]}
+    codes, ingredients = list(report.failure_codes)[:3], list(report.ingredient_failures)[:3]
+    return {"says": says, "codes": codes, "problem": (report.problem or "")[:120], "ingredients": ingredients}
 
 
 def _theirs(path: Path, mime: str, signer: LocalSigner) -> dict[str, Any]:

@@ -204,6 +204,7 @@ def _credential(verdict: Verdict) -> dict[str, Any] | None:
             _fact("State", manifest.get("problem") or manifest.get("state")),
             _fact("Name in the certificate", manifest.get("issuer") or manifest.get("signer")),
             _fact("Trust list", f"{listed}{dated}" if listed else "none of ours"),
+            _fact("Taken back", manifest.get("revoked_by") and f"yes, says the list {manifest['revoked_by']}"),
             _fact("Says of itself", _ORIGINS.get(str(manifest.get("origin")), "nothing about its origin")),
             _fact("Written by", manifest.get("claim_generator")),
             _fact("Signed", manifest.get("signed_at")),

@@ -34,6 +34,7 @@ class Signals:
     is_joined: bool = False
     has_replaced_region: bool = False
     classifier_says_generated: bool = False
+    revoked: bool = False
 
     @property
     def intact(self) -> bool:
@@ -75,6 +76,7 @@ def signals_of(findings: Findings) -> Signals:
         has_foreign_stretches=any(one["state"] == "foreign" for one in findings.timeline),
         is_joined=len({one.content_hex for one in findings.parts}) > 1,
         has_replaced_region=_region_replaced(match),
+        revoked=report.trust_list is None and report.revoked_by is not None,
     )
 
 

@@ -79,6 +79,12 @@ def _trust(report: ManifestReport) -> Evidence:
         dated = f" of {report.trust_list_date}" if report.trust_list_date else ""
         says = f"{_signer(report)} is on the trust list “{report.trust_list}”{dated}."
         return _evidence("trust", Outcome.PASSED, how, says)
+    if report.revoked_by is not None:
+        says = (
+            f"The certificate of {_signer(report)} was taken back by its issuer (trust list “{report.revoked_by}”), "
+            "and no trusted time-stamp shows that it was used before."
+        )
+        return _evidence("trust", Outcome.WARNING, how, says, report.informational_codes)
     if report.lapsed_trust_list is not None:
         says = (
             f"{_signer(report)} is on the trust list “{report.lapsed_trust_list}”, but the certificate has lapsed "

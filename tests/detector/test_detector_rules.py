@@ -89,6 +89,7 @@ CASES: list[tuple[str, Case]] = [
             manifest=m.credential(trust_list=None, origin="unknown"), pixel=m.mark(), marked=m.match(0.05)
         ),
     ),
+    ("revoked", lambda m: m.findings(manifest=m.credential(trust_list=None, revoked_by="reelproof"))),
     ("signature_broken", lambda m: m.findings(manifest=m.credential(signature_valid=False))),
     ("bytes_changed", lambda m: m.findings(manifest=m.credential(binding_intact=False))),
     (
