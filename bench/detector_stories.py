@@ -1,8 +1,8 @@
 """Findings made up from stories whose right conclusion is plain, with everything beside the point left to chance.
 
-A story is what happened to a clip ("a copy of one of ours, re-encoded"); from it follow the readings that a detector
-without reading errors would take, and one right conclusion, written down here by hand and not taken from the rules.
-Scores, p-values, times, tags, names, other looks that found nothing vary at random within what the story allows.
+A story is what happened to a clip ("a copy of one of ours, re-encoded"); from it follow the readings that a
+detector without reading errors would take, and one right conclusion, written down by hand and not taken from the
+rules. Scores, p-values, times, tags, names, looks that found nothing vary at random within what the story allows.
 """
 
 from collections.abc import Callable
@@ -137,7 +137,8 @@ STORIES: tuple[Story, ...] = (
     ("our clip after a trusted editor", C.VERIFIED, lambda r: _marked_under(r, origin="edited")),
     ("copy without credential", C.RECOVERED, _copy),
     ("copy with a broken credential", C.RECOVERED, lambda r: _copy(r, manifest=_broken(r))),
-    ("copy under a broken signature", C.RECOVERED, lambda r: _copy(r, manifest=credential(r, signature_valid=False))),
+    ("copy under a broken signature", C.RECOVERED,
+     lambda r: _copy(r, manifest=credential(r, signature_valid=False))),
     ("copy signed by a stranger", C.RECOVERED, lambda r: _copy(r, manifest=credential(r, trust_list=None))),
     ("copy without mark, very alike", C.RECOVERED, lambda r: {"alike": kept(r, 1, 0.81, 1.0, "fingerprint")}),
     ("bytes changed after signing", C.ALTERED, lambda r: {"manifest": credential(r, binding_intact=False)}),

@@ -43,9 +43,8 @@ def stories(count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
         story = STORIES[number % len(STORIES)]
         said = fuse(findings_of(story, rng)).conclusion
-        yield {
-            "kind": "story", "case": story[0], "expected": str(story[1]), "said": str(said), "right": said is story[1]
-        }  # fmt: skip
+        row: dict[str, Any] = {"kind": "story", "case": story[0], "expected": str(story[1]), "said": str(said)}
+        yield row | {"right": said is story[1]}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

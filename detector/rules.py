@@ -187,8 +187,8 @@ RULES: tuple[Rule, ...] = (
         Conclusion.SIGNED_UNTRUSTED,
         lambda s: s.intact and s.revoked,
         "Signed with a certificate of {issuer} that has been taken back; unchanged since",
-        "The signature and the bytes hold, but the certificate was revoked. Without a trusted time-stamp nobody can "
-        "tell whether it was signed before that, or by whom. That alone does not make the clip a fake.",
+        "The signature and the bytes hold, but the certificate was revoked. Without a trusted time-stamp nobody "
+        "can tell whether it was signed before that, or by whom. That alone does not make the clip a fake.",
         (*_BYTES, "time"),
     ),
     Rule(

@@ -81,7 +81,7 @@ def _trust(report: ManifestReport) -> Evidence:
         return _evidence("trust", Outcome.PASSED, how, says)
     if report.revoked_by is not None:
         says = (
-            f"The certificate of {_signer(report)} was taken back by its issuer (trust list “{report.revoked_by}”), "
+            f"The certificate of {_signer(report)} was taken back (trust list “{report.revoked_by}”), "
             "and no trusted time-stamp shows that it was used before."
         )
         return _evidence("trust", Outcome.WARNING, how, says, report.informational_codes)
