@@ -14,8 +14,10 @@ library take 1.3 GB. What it still owes: deciding what the findings mean.
 
 import io
 import json
+import struct
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,7 +28,8 @@ from core.clock import rfc3339
 from provenance import codes
 from provenance.certificates import common_name, organisation_name
 from provenance.codes import Family
-from provenance.records import CredentialState, ManifestReport, SoftBinding
+from provenance.coverage import coverage_of
+from provenance.records import ByteCoverage, CredentialState, ManifestReport, SoftBinding
 from provenance.settings import context_with
 from provenance.store import ClaimSignature, StoreFault, active_signature, find_store, traces_of_store
 from provenance.trust import TrustStore
@@ -57,12 +60,22 @@ def read_manifest(file: Path | BinaryIO, trust: TrustStore, *, now: datetime | N
     # The library knows a BMFF file by itself, but not an AVI whose store it is handed: its exclusion would not fit.
     mime = _AVI_MIME if file.read(4) == b"RIFF" else None
     file.seek(0)
-    return _read(mime, file, store, trust, now or datetime.now(UTC))
+    report = _read(mime, file, store, trust, now or datetime.now(UTC))
+    return replace(report, coverage=_coverage(file, store))
 
 
 def read_store(store: bytes, trust: TrustStore, *, now: datetime | None = None) -> ManifestReport:
     """What a manifest store from a repository says, without the file it was bound to. `is_detached` is True."""
     return _read(_STORE_MIME, io.BytesIO(store), store, trust, now or datetime.now(UTC))
+
+
+def _coverage(file: BinaryIO, store: bytes) -> ByteCoverage | None:
+    """The map of the file's bytes; None where the store can't be followed so far."""
+    try:
+        return coverage_of(file, store)
+    except (ValueError, struct.error, MemoryError, OverflowError, RecursionError):
+        # The report already says what is wrong with such a store; a map of it would be a guess.
+        return None
 
 
 def _without_store(file: BinaryIO) -> ManifestReport:

@@ -89,6 +89,38 @@ class CredentialState(StrEnum):
 
 
 @dataclass(frozen=True)
+class ByteRange:
+    """Bytes of a file, `end` not among them. `what` says what stands there and why it counts as it does."""
+
+    start: int
+    end: int
+    cover: str
+    what: str
+
+
+@dataclass(frozen=True)
+class ByteCoverage:
+    """Which bytes of a file its credential vouches for. `ranges` has every byte once, in order; each is
+
+    - `hashed`: the hard binding's hash covers it;
+    - `credential`: the manifest store, which its signature and its own hashes cover;
+    - `unhashed`: the hash leaves it out, or no box holds it.
+
+    It says what the hash reaches, not that it matches: that is `binding_intact`. `hidden` lists places that hold
+    bytes which no player shows: filled padding, boxes of unknown kind, media data that no track points to, bytes
+    behind the last box. They may be hashed all the same. A map of very many pieces ends early: `is_complete`.
+    """
+
+    size_bytes: int
+    hashed_bytes: int
+    credential_bytes: int
+    unhashed_bytes: int
+    ranges: tuple[ByteRange, ...]
+    hidden: tuple[ByteRange, ...] = ()
+    is_complete: bool = True
+
+
+@dataclass(frozen=True)
 class ManifestReport:
     """Our own reading of a file's C2PA store, from status codes, never from `validation_state`.
 
@@ -103,7 +135,7 @@ class ManifestReport:
     time-stamp where `time_stamped`, else the time the claim states of itself. `origin` is what the manifest
     attests (generated, captured, edited, unknown). `problem` says in words what kept a credential from counting.
     `revoked_by` names the trust list whose issuer had taken the signer's certificate back by then; such a signer is
-    on no list.
+    on no list. `coverage` is the map of the file's bytes; None without a credential, and for a detached store.
     """
 
     state: CredentialState
@@ -132,6 +164,7 @@ class ManifestReport:
     ingredients: tuple[dict[str, Any], ...] = ()
     is_detached: bool = False
     revoked_by: str | None = None
+    coverage: ByteCoverage | None = None
 
     @property
     def is_intact(self) -> bool:
@@ -143,6 +176,7 @@ class ManifestReport:
         content = {one.name: getattr(self, one.name) for one in fields(self)}
         content["state"] = str(self.state)
         content["bindings"] = [asdict(one) | {"value": one.value.hex()} for one in self.bindings]
+        content["coverage"] = asdict(self.coverage) if self.coverage is not None else None
         return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
 
     @classmethod
@@ -159,4 +193,7 @@ class ManifestReport:
         values["bindings"] = tuple(
             SoftBinding(**(one | {"value": bytes.fromhex(one["value"])})) for one in content["bindings"]
         )
+        if (coverage := content.get("coverage")) is not None:
+            pieces = {name: tuple(ByteRange(**one) for one in coverage[name]) for name in ("ranges", "hidden")}
+            values["coverage"] = ByteCoverage(**(coverage | pieces))
         return cls(**values)

@@ -11,7 +11,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cbor2
 from cryptography import x509
@@ -24,7 +24,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 # a person verifying a clip has no use for the library's warning to its programmers.
 warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
 
-_C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _STORE_UUID = bytes.fromhex("63327061 00110010 800000aa 00389b71")
 _UUID_SUFFIX = bytes.fromhex("00110010800000aa00389b71")
 _MANIFEST_KINDS = {b"c2ma": False, b"c2um": False, b"c2cm": True}  # standard, update, compressed
@@ -37,6 +37,7 @@ _UNPROTECTED = {*_PADDING, "sigTst", "sigTst2", "rVals", "x5chain", 33}
 _EDDSA = -8  # COSE algorithm numbers, RFC 9053
 _ECDSA_HASHES: dict[int, hashes.HashAlgorithm] = {-7: hashes.SHA256(), -35: hashes.SHA384(), -36: hashes.SHA512()}
 _PSS_HASHES: dict[int, hashes.HashAlgorithm] = {-37: hashes.SHA256(), -38: hashes.SHA384(), -39: hashes.SHA512()}
+_HARD_BINDINGS = ("c2pa.hash.bmff", "c2pa.hash.data")
 _REMOTE_REFERENCE = b"dcterms:provenance"  # the XMP field that names a remote store (C2PA 2.4 §11.4)
 
 MAX_STORE_BYTES = 64 << 20
@@ -121,7 +122,7 @@ def is_cut_off(file: BinaryIO) -> bool:
     """Whether a BMFF file ends before its last top-level box does: the rest of a broken download."""
     file.seek(0, 2)
     size = file.tell()
-    return max((end for _, _, end in _bmff_boxes(file, size)), default=0) != size
+    return max((end for _, _, end in bmff_boxes(file, size)), default=0) != size
 
 
 def traces_of_store(file: BinaryIO) -> "Trace | None":
@@ -130,7 +131,7 @@ def traces_of_store(file: BinaryIO) -> "Trace | None":
     tail = b""
     while chunk := file.read(_SCAN_BYTES):
         window = tail + chunk
-        if _STORE_UUID in window or _C2PA_UUID in window:
+        if _STORE_UUID in window or C2PA_UUID in window:
             return Trace(
                 is_embedded=True, description="the file holds remains of a C2PA store where none can stand"
             )
@@ -163,6 +164,26 @@ def active_signature(store: bytes) -> ClaimSignature:
     for _ in _superboxes(assertions.content):
         pass  # walking them checks their descriptions, which no hash covers
     return _claim_signature(active.label, _cbor_bytes(claim), _cbor_bytes(signature))
+
+
+def hard_binding(store: bytes) -> tuple[str, dict[str, Any]] | None:
+    """The label and content of the assertion that binds the active manifest to the file; None where there is none.
+
+    An update manifest binds through the manifest it updates, which stands before it.
+
+    Raises:
+        StoreFault: the store's bytes can't be read as the specification says.
+    """
+    manifests = list(_superboxes(_open_superbox(memoryview(store), b"c2pa").content))
+    for manifest in reversed(manifests):
+        parts = {box.label: box for box in _superboxes(manifest.content)}
+        assertions = parts.get("c2pa.assertions")
+        for box in _superboxes(assertions.content) if assertions is not None else ():
+            if box.label.startswith(_HARD_BINDINGS):
+                return box.label, _cbor_map(box)
+        if manifest.kind != b"c2um":
+            return None
+    return None
 
 
 def _claim_signature(label: str, claim: bytes, cose: bytes) -> ClaimSignature:
@@ -200,12 +221,12 @@ def _verify_cose(key: object, algorithm: int, signature: bytes, signed: bytes) -
 
 
 def _bmff_stores(file: BinaryIO, size: int) -> Iterator[bytes]:
-    for kind, start, end in _bmff_boxes(file, size):
+    for kind, start, end in bmff_boxes(file, size):
         if kind != b"uuid" or end - start < 16:
             continue
         file.seek(start)
         head = file.read(16 + 4 + 64)
-        if head[:16] != _C2PA_UUID:
+        if head[:16] != C2PA_UUID:
             continue
         purpose, separator, _ = head[20:].partition(b"\0")
         if separator and purpose in (b"manifest", b"original", b"update"):
@@ -215,7 +236,7 @@ def _bmff_stores(file: BinaryIO, size: int) -> Iterator[bytes]:
             yield _read_store(file, start + offset, end)
 
 
-def _bmff_boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
+def bmff_boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Top-level boxes as (type, content start, content end)."""
     position = 0
     for _ in range(_MAX_TOP_BOXES):
@@ -305,6 +326,16 @@ def _boxes(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
             raise StoreFault("a box is longer than what holds it")
         yield kind, content[position + 8 : position + length]
         position += length
+
+
+def _cbor_map(box: Jumbf) -> dict[str, Any]:
+    try:
+        content = cbor2.loads(_cbor_bytes(box))
+    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise StoreFault(f"{box.label} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise StoreFault(f"{box.label} holds no map")
+    return content
 
 
 def _cbor_bytes(box: Jumbf) -> bytes:
