@@ -34,23 +34,28 @@ class _Subject:
     store_at: tuple[int, int]
 
 
-def coverage_of(file: BinaryIO, store: bytes) -> ByteCoverage | None:
-    """The map of a file that holds `store`; None where its hard binding is of a kind that has no map. Moves the
-    file's position. Whatever the bytes are, it raises nothing but StoreFault, and OSError from the file."""
+def coverage_of(file: BinaryIO, store: bytes, *, is_beside: bool = False) -> ByteCoverage | None:
+    """The map of a file that holds `store`, or has it beside it; None for a hard binding of a kind that has no map.
+
+    Moves the file's position. Whatever the bytes are, it raises nothing but StoreFault, and OSError from the file.
+    """
     found = hard_binding(store)
     if found is None:
         return None
     label, binding = found
     file.seek(0, 2)
-    subject = _Subject(file, file.tell(), _store_place(file, store))
-    boxes = top_boxes(file, subject.size)
+    size = file.tell()
+    if is_beside:
+        subject, boxes = _Subject(file, size, (size, size)), [Box(b"file", 0, 0, size)]
+    else:
+        subject, boxes = _Subject(file, size, _store_place(file, store)), top_boxes(file, size)
     if label.startswith("c2pa.hash.data"):
         left_out = list(_left_out_stretches(binding, subject.size))
     else:
         left_out = [*_left_out_boxes(subject, boxes, binding), *_behind(boxes, subject.size)]
     pieces, is_complete = _merged(_pieces(subject, boxes, left_out))
     counts = {kind: sum(one.end - one.start for one in pieces if one.cover == kind) for kind in _KINDS}
-    hidden = tuple(_hidden(subject, boxes))[:_MAX_HIDDEN]
+    hidden = () if is_beside else tuple(_hidden(subject, boxes))[:_MAX_HIDDEN]
     return ByteCoverage(
         subject.size,
         counts[HASHED],

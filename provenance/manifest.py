@@ -4,9 +4,12 @@ Follows C2PA 2.4: claim v2, `c2pa.actions.v2` with everything done to the clip, 
 fingerprint, `c2pa.ai-disclosure`, `cawg.training-mining`, and our own assertions with the policy decision and the
 settings used. The prompt never stands in a manifest, nor does anything of the person who asked.
 
-Two origins, decided here and documented in docs/provenance.md:
+Three origins, decided here and documented in docs/provenance.md:
 
-- GENERATED: our own backend made the clip. The first action is `c2pa.created`; inputs are `inputTo` ingredients.
+- GENERATED: our own backend made every picture: from text, from an image, from a video (also a remix that takes the
+  earlier pictures in). The first action is `c2pa.created`; inputs are `inputTo` ingredients.
+- EDITED: our own backend changed or lengthened a clip that is still in it. `c2pa.opened` on a `parentOf`
+  ingredient, then `c2pa.edited`, which names what further went in and that a model made part of what is seen.
 - SEALED: another generator made it and we were handed the file. The first action is `c2pa.opened` on a `parentOf`
   ingredient (which keeps the file's own credential, if it has one), with the source type its owner declares. A
   second `created` would claim that we made it.
@@ -29,6 +32,9 @@ GENERATION_LABEL = "org.reelproof.generation"
 
 _SOURCE_TYPE_BASE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED_ALGORITHMIC_MEDIA = _SOURCE_TYPE_BASE + "trainedAlgorithmicMedia"
+COMPOSITE_WITH_TRAINED_MEDIA = _SOURCE_TYPE_BASE + "compositeWithTrainedAlgorithmicMedia"
+THUMBNAIL_FORMAT = "image/jpeg"
+CLAIM_THUMBNAIL = "thumbnail.jpg"
 
 #: What of a policy decision stands in a manifest. Reasons and spans stay in the log.
 _DECISION_KEYS = ("schema", "outcome", "codes", "categories", "ruleset")
@@ -40,6 +46,7 @@ class ClipOrigin(StrEnum):
     """Who made the clip that is signed."""
 
     GENERATED = "generated"
+    EDITED = "edited"
     SEALED = "sealed"
 
 
@@ -53,11 +60,23 @@ class Relationship(StrEnum):
 
 @dataclass(frozen=True)
 class Ingredient:
-    """A file that went into the clip. Its own credential, if it has one, is carried along."""
+    """A file that went into the clip. Its own credential, if it has one, is carried along.
+
+    `thumbnail` is a small JPEG of it, or empty.
+    """
 
     path: Path
     title: str
     relationship: Relationship = Relationship.INPUT
+    thumbnail: bytes = b""
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something else that was done to the clip, by its C2PA name, such as `c2pa.transcoded` or `c2pa.addedText`."""
+
+    name: str
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,9 @@ class ManifestFacts:
 
     `model_name` and the rest of the model fields name what made the pictures, `generator_*` the program that
     signs. `settings` are the sampling settings (steps, guidance, seed, backend …). `coverage` is the share of the
-    request that the model could follow. `detector_url` tells a reader where the clip can be checked.
+    request that the model could follow. `detector_url` tells a reader where the clip can be checked. `change` says
+    what was done to the parent of an edited clip ("extended by 2 s"), `actions` what else was done to any clip, in
+    order. `thumbnail` is a small JPEG of the clip, or empty.
     """
 
     title: str
@@ -103,10 +124,13 @@ class ManifestFacts:
     provider: str = ""
     detector_url: str = ""
     manifest_id: str | None = None
+    change: str = ""
+    actions: tuple[Action, ...] = ()
+    thumbnail: bytes = b""
 
     def __post_init__(self) -> None:
         parents = [one for one in self.ingredients if one.relationship is Relationship.PARENT]
-        expected = 1 if self.origin is ClipOrigin.SEALED else 0
+        expected = 0 if self.origin is ClipOrigin.GENERATED else 1
         if len(parents) != expected:
             raise ValueError(f"a {self.origin} clip has {expected} parentOf ingredients, got {len(parents)}")
         private = [name for name in self.settings if any(word in name.lower() for word in _PRIVATE_SETTINGS)]
@@ -135,6 +159,8 @@ def definition_of(facts: ManifestFacts) -> dict[str, Any]:
     }
     if facts.policy is not None:
         definition["assertions"].append(_own(POLICY_DECISION_LABEL, _policy_decision(facts.policy)))
+    if facts.thumbnail:
+        definition["thumbnail"] = {"format": THUMBNAIL_FORMAT, "identifier": CLAIM_THUMBNAIL}
     if facts.manifest_id is not None:
         definition["label"] = facts.manifest_id
     return definition
@@ -143,6 +169,24 @@ def definition_of(facts: ManifestFacts) -> dict[str, Any]:
 def ingredient_id(position: int) -> str:
     """The label that ties the ingredient at `position` in `ManifestFacts.ingredients` to its action."""
     return f"reelproof-ingredient-{position}"
+
+
+def described_ingredient(position: int, ingredient: Ingredient) -> dict[str, Any]:
+    """An ingredient as the C2PA library wants it told: plain JSON values."""
+    described: dict[str, Any] = {
+        "title": ingredient.title,
+        "relationship": str(ingredient.relationship),
+        "label": ingredient_id(position),
+    }
+    if ingredient.thumbnail:
+        named = {"format": THUMBNAIL_FORMAT, "identifier": ingredient_thumbnail(position)}
+        described["thumbnail"] = named
+    return described
+
+
+def ingredient_thumbnail(position: int) -> str:
+    """The name under which the thumbnail of the ingredient at `position` is handed to the C2PA library."""
+    return f"ingredient-{position}.jpg"
 
 
 def expected_labels(facts: ManifestFacts) -> tuple[str, ...]:
@@ -170,42 +214,50 @@ def _without_int_lists(value: Any) -> Any:
 
 
 def _actions(facts: ManifestFacts) -> list[dict[str, Any]]:
-    when = rfc3339(facts.created_at)
-    program = {"name": facts.generator_name, "version": facts.generator_version}
-    actions = [_first_action(facts, when)]
+    actions = [_first_action(facts)]
+    if facts.origin is ClipOrigin.EDITED:
+        actions.append(_edit(facts))
     if facts.upscaled_note:
-        actions.append(
-            {"action": "c2pa.resized", "when": when, "softwareAgent": program, "description": facts.upscaled_note}
-        )
+        actions.append(_by_program(facts, "c2pa.resized", facts.upscaled_note))
+    actions += [_by_program(facts, one.name, one.description) for one in facts.actions]
     for binding in facts.bindings:
         if not binding.is_fingerprint:
-            actions.append(
-                {
-                    "action": "c2pa.watermarked.bound",
-                    "when": when,
-                    "softwareAgent": program,
-                    "description": f"{binding.name or 'invisible watermark'}, {binding.alg}",
-                }
-            )
+            mark = f"{binding.name or 'invisible watermark'}, {binding.alg}"
+            actions.append(_by_program(facts, "c2pa.watermarked.bound", mark))
     return actions
 
 
-def _first_action(facts: ManifestFacts, when: str) -> dict[str, Any]:
+def _by_program(facts: ManifestFacts, name: str, description: str) -> dict[str, Any]:
+    program = {"name": facts.generator_name, "version": facts.generator_version}
+    action: dict[str, Any] = {"action": name, "when": rfc3339(facts.created_at), "softwareAgent": program}
+    return action | ({"description": description} if description else {})
+
+
+def _by_model(facts: ManifestFacts, name: str, source_type: str) -> dict[str, Any]:
     agent = {"name": facts.model_name} | ({"version": facts.model_version} if facts.model_version else {})
-    is_sealed = facts.origin is ClipOrigin.SEALED
-    action: dict[str, Any] = {
-        "action": "c2pa.opened" if is_sealed else "c2pa.created",
-        "when": when,
-        "softwareAgent": {"name": facts.generator_name, "version": facts.generator_version} if is_sealed else agent,
-        "digitalSourceType": facts.source_type,
-    }
-    if is_sealed:
-        action["description"] = f"sealed as received; declared to be made by {facts.model_name}"
-    linked = Relationship.PARENT if is_sealed else Relationship.INPUT
-    ids = [ingredient_id(i) for i, one in enumerate(facts.ingredients) if one.relationship is linked]
-    if ids:
-        action["parameters"] = {"ingredientIds": ids}
-    return action
+    when = rfc3339(facts.created_at)
+    return {"action": name, "when": when, "softwareAgent": agent, "digitalSourceType": source_type}
+
+
+def _first_action(facts: ManifestFacts) -> dict[str, Any]:
+    if facts.origin is ClipOrigin.GENERATED:
+        return _linked(_by_model(facts, "c2pa.created", facts.source_type), facts, Relationship.INPUT)
+    if facts.origin is ClipOrigin.EDITED:
+        return _linked(_by_program(facts, "c2pa.opened", ""), facts, Relationship.PARENT)
+    opened = _by_program(facts, "c2pa.opened", f"sealed as received; declared to be made by {facts.model_name}")
+    return _linked(opened | {"digitalSourceType": facts.source_type}, facts, Relationship.PARENT)
+
+
+def _edit(facts: ManifestFacts) -> dict[str, Any]:
+    edit = _by_model(facts, "c2pa.edited", COMPOSITE_WITH_TRAINED_MEDIA)
+    edit |= {"description": facts.change} if facts.change else {}
+    return _linked(edit, facts, Relationship.INPUT)
+
+
+def _linked(action: dict[str, Any], facts: ManifestFacts, relationship: Relationship) -> dict[str, Any]:
+    """The action with the IDs of the ingredients that it used."""
+    used = [ingredient_id(i) for i, one in enumerate(facts.ingredients) if one.relationship is relationship]
+    return action | ({"parameters": {"ingredientIds": used}} if used else {})
 
 
 def _soft_binding(binding: SoftBinding, duration_s: float) -> dict[str, Any]:

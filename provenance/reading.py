@@ -31,12 +31,23 @@ from provenance.codes import Family
 from provenance.coverage import coverage_of
 from provenance.records import ByteCoverage, CredentialState, ManifestReport, SoftBinding
 from provenance.settings import context_with
-from provenance.store import ClaimSignature, StoreFault, active_signature, find_store, traces_of_store
+from provenance.store import (
+    EBML_HEAD,
+    MAX_STORE_BYTES,
+    ClaimSignature,
+    StoreFault,
+    active_signature,
+    find_store,
+    traces_of_store,
+)
 from provenance.trust import TrustStore
 
+SIDECAR_SUFFIX = ".c2pa"
 _MAX_PROBLEM_CHARACTERS = 300
 _MAX_INGREDIENT_DEPTH = 32
+_MAX_SHOWN_DEPTH, _MAX_SHOWN_INGREDIENTS = 8, 64
 _STORE_MIME = "application/c2pa"
+_UNKNOWN_MIME = "application/octet-stream"  # the library then checks the store it is handed, and looks for none
 _AVI_MIME = "video/avi"
 
 _Json = Mapping[str, Any]
@@ -46,9 +57,15 @@ def read_manifest(file: Path | BinaryIO, trust: TrustStore, *, now: datetime | N
     """What a file's own credential says and whether it holds. Never raises for what the bytes are.
 
     `now` is the instant at which a certificate without a time-stamp must be valid; the machine's clock by default.
+    A WebM or Matroska file that is given by its path may have its store beside it, under its own name with the
+    ending `.c2pa` (C2PA 2.4 §11.4); then `is_sidecar` is True.
     """
     if isinstance(file, Path):
         with file.open("rb") as opened:
+            beside = _store_beside(file, opened)
+            if beside is not None:
+                return read_beside(opened, beside, trust, now=now)
+            opened.seek(0)
             return read_manifest(opened, trust, now=now)
     try:
         store = find_store(file)
@@ -64,15 +81,32 @@ def read_manifest(file: Path | BinaryIO, trust: TrustStore, *, now: datetime | N
     return replace(report, coverage=_coverage(file, store))
 
 
+def read_beside(file: BinaryIO, store: bytes, trust: TrustStore, *, now: datetime | None = None) -> ManifestReport:
+    """What a manifest store kept beside a file says of it, and whether it is bound to that file's bytes.
+
+    For containers without a place for a store. Never raises for what the bytes are. `is_sidecar` is True.
+    """
+    file.seek(0)
+    report = _read(_UNKNOWN_MIME, file, store, trust, now or datetime.now(UTC))
+    return replace(report, is_sidecar=True, coverage=_coverage(file, store, is_beside=True))
+
+
 def read_store(store: bytes, trust: TrustStore, *, now: datetime | None = None) -> ManifestReport:
     """What a manifest store from a repository says, without the file it was bound to. `is_detached` is True."""
     return _read(_STORE_MIME, io.BytesIO(store), store, trust, now or datetime.now(UTC))
 
 
-def _coverage(file: BinaryIO, store: bytes) -> ByteCoverage | None:
+def _store_beside(path: Path, file: BinaryIO) -> bytes | None:
+    beside = path.with_suffix(SIDECAR_SUFFIX)
+    if file.read(4) != EBML_HEAD or not beside.is_file() or beside.stat().st_size > MAX_STORE_BYTES:
+        return None
+    return beside.read_bytes()
+
+
+def _coverage(file: BinaryIO, store: bytes, *, is_beside: bool = False) -> ByteCoverage | None:
     """The map of the file's bytes; None where the store can't be followed so far."""
     try:
-        return coverage_of(file, store)
+        return coverage_of(file, store, is_beside=is_beside)
     except (ValueError, struct.error, MemoryError, OverflowError, RecursionError):
         # The report already says what is wrong with such a store; a map of it would be a guess.
         return None
@@ -137,7 +171,8 @@ def _report(
             [*families[Family.INGREDIENT], *(code for code in recorded if not _is_about_trust(code))]
         ),
         ingredient_trust_codes=_unique(code for code in recorded if _is_about_trust(code)),
-        ingredients=_ingredients(manifest),
+        ingredients=_ingredients(content["manifests"], manifest),
+        has_thumbnail=isinstance(manifest.get("thumbnail"), Mapping),
         bindings=_bindings(manifest),
         assertions=assertions,
         problem=f"the hash leaves out {', '.join(left_out)}"[:_MAX_PROBLEM_CHARACTERS] if left_out else None,
@@ -263,12 +298,21 @@ def _bytes(value: Any) -> bytes:
     return b64decode(str(value), validate=True)
 
 
-def _ingredients(manifest: _Json) -> tuple[dict[str, Any], ...]:
+def _ingredients(manifests: _Json, manifest: _Json, depth: int = 0) -> tuple[dict[str, Any], ...]:
+    """Ingredients as told, each with what its own manifest attests and the ingredients of that in turn."""
     kept = ("title", "format", "relationship", "active_manifest")
-    return tuple(
-        {name: one[name] for name in kept if isinstance(one.get(name), str)}
-        for one in manifest.get("ingredients") or ()
-    )
+    listed = manifest.get("ingredients") or () if depth < _MAX_SHOWN_DEPTH else ()
+    found = []
+    for one in list(listed)[:_MAX_SHOWN_INGREDIENTS]:
+        told: dict[str, Any] = {name: one[name] for name in kept if isinstance(one.get(name), str)}
+        own = manifests.get(told.get("active_manifest", ""))
+        told["has_thumbnail"] = isinstance(one.get("thumbnail"), Mapping)
+        if own is not None:
+            told["origin"] = _origin(manifests, told["active_manifest"])
+            told["claim_generator"] = _generator(own)
+            told["ingredients"] = list(_ingredients(manifests, own, depth + 1))
+        found.append(told)
+    return tuple(found)
 
 
 def _generator(manifest: _Json) -> str | None:

@@ -135,7 +135,9 @@ class ManifestReport:
     time-stamp where `time_stamped`, else the time the claim states of itself. `origin` is what the manifest
     attests (generated, captured, edited, unknown). `problem` says in words what kept a credential from counting.
     `revoked_by` names the trust list whose issuer had taken the signer's certificate back by then; such a signer is
-    on no list. `coverage` is the map of the file's bytes; None without a credential, and for a detached store.
+    on no list. `ingredients` has one mapping each: title, format, relationship, and where it came with a credential
+    of its own that manifest's ID, generator, origin and `ingredients` in turn. `is_sidecar`: the store was kept
+    beside the file. `coverage` is the map of the file's bytes; None without a credential, and for a detached store.
     """
 
     state: CredentialState
@@ -165,6 +167,8 @@ class ManifestReport:
     is_detached: bool = False
     revoked_by: str | None = None
     coverage: ByteCoverage | None = None
+    has_thumbnail: bool = False
+    is_sidecar: bool = False
 
     @property
     def is_intact(self) -> bool:

@@ -4,7 +4,9 @@ stage → sign into a private folder → read the staged file with our own reade
 Any failure leaves nothing under the final name. A remux or an encode after this drops the credential.
 """
 
+import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,12 +17,20 @@ from core.canonical import file_sha256
 from core.errors import ConfigurationError, ReelproofError, UnreadableInput
 from core.files import publish, staging_folder
 from provenance import codes
-from provenance.manifest import Ingredient, ManifestFacts, definition_of, expected_labels, ingredient_id
-from provenance.reading import read_manifest
+from provenance.manifest import (
+    CLAIM_THUMBNAIL,
+    Ingredient,
+    ManifestFacts,
+    definition_of,
+    described_ingredient,
+    expected_labels,
+    ingredient_thumbnail,
+)
+from provenance.reading import read_beside, read_manifest
 from provenance.records import CredentialState, ManifestReport, SignedClip
 from provenance.settings import context_with
 from provenance.signers import Signer
-from provenance.store import StoreFault, find_store, is_cut_off
+from provenance.store import EBML_HEAD, StoreFault, find_store, is_cut_off
 from provenance.timestamps import TimeStamping
 from provenance.trust import OWN_LIST, TrustStore
 
@@ -75,35 +85,82 @@ def sign_clip(
     """
     mime = container_mime(source)
     require_complete(source, mime)
+    return _stamped(options, lambda tsa_url: _signed(target, _work(source, mime, facts, signer, options, tsa_url)))
+
+
+def sign_beside(
+    source: Path,
+    sidecar: Path,
+    facts: ManifestFacts,
+    signer: Signer,
+    *,
+    options: SigningOptions = DEFAULT_OPTIONS,
+) -> SignedClip:
+    """Sign a WebM or Matroska file, which has no place for a credential, into a manifest store beside it.
+
+    The store is published as `sidecar`, whole or not at all; `source` stays as it is, and every byte of it is
+    hashed. Named like the clip with the ending `.c2pa` and kept in its folder, `read_manifest` finds it again.
+
+    Raises:
+        UnreadableInput: `no_such_file`; `unsignable_container`: MP4, MOV and AVI carry theirs inside (`sign_clip`),
+            and anything else is no video.
+        SigningFailed, ServiceUnreachable, ConfigurationError: as `sign_clip`.
+    """
+    mime = _beside_mime(source)
+    return _stamped(
+        options, lambda tsa_url: _signed_beside(sidecar, _work(source, mime, facts, signer, options, tsa_url))
+    )
+
+
+def _stamped(options: SigningOptions, sign: Callable[[str | None], SignedClip]) -> SignedClip:
+    """What signing with the time-stamp server gives, or without it where it has gone and may be left out."""
     stamps = options.time_stamps
     tsa_url = stamps.url_to_sign_with() if stamps else options.tsa_url
     try:
-        return _signed(source, target, mime, facts, signer, options, tsa_url)
+        return sign(tsa_url)
     except SigningFailed as failure:
         if stamps is None or tsa_url is None or failure.code == "signer_failed":
             raise
         # The server may have gone between our question and the signing; what it was not, fails again below.
         stamps.note(is_well=False)
-        return _signed(source, target, mime, facts, signer, options, stamps.url_to_sign_with())
+        return sign(stamps.url_to_sign_with())
 
 
-def _signed(
+def _work(
     source: Path,
-    target: Path,
     mime: str,
     facts: ManifestFacts,
     signer: Signer,
     options: SigningOptions,
     tsa_url: str | None,
-) -> SignedClip:
-    """Sign, read back, publish."""
+) -> "_Work":
     trust = options.trust or TrustStore.default(own_root_pem=signer.root_pem)
+    return _Work(source, mime, facts, signer, context_of(trust), tsa_url)
+
+
+def _signed_beside(sidecar: Path, work: "_Work") -> SignedClip:
+    """Sign, read back, publish the store alone."""
+    with staging_folder(sidecar) as folder:
+        store = _sign_into(folder / "copy", work, embeds=False)
+        (folder / "copy").unlink()
+        with work.source.open("rb") as opened:
+            report = read_beside(opened, store, TrustStore.default(own_root_pem=work.signer.root_pem))
+        require_whole(report, work.facts)
+        require_stamp(report, work.tsa_url)
+        (folder / sidecar.name).write_bytes(store)
+        signed = SignedClip(work.source, file_sha256(work.source), str(report.manifest_id), store)
+        publish(folder / sidecar.name, sidecar)
+    return signed
+
+
+def _signed(target: Path, work: "_Work") -> SignedClip:
+    """Sign, read back, publish."""
     with staging_folder(target) as folder:
         staged = folder / target.name
-        store = _sign_into(staged, source, mime, facts, signer, context_of(trust), tsa_url)
-        report = read_manifest(staged, TrustStore.default(own_root_pem=signer.root_pem))
-        require_whole(report, facts)
-        require_stamp(report, tsa_url)
+        store = _sign_into(staged, work)
+        report = read_manifest(staged, TrustStore.default(own_root_pem=work.signer.root_pem))
+        require_whole(report, work.facts)
+        require_stamp(report, work.tsa_url)
         signed = SignedClip(target, file_sha256(staged), str(report.manifest_id), store)
         _require_same_store(staged, store)
         publish(staged, target)
@@ -116,23 +173,40 @@ def container_mime(file: Path) -> str:
     Raises:
         UnreadableInput: `no_such_file`, `unsignable_container`.
     """
+    head = _head(file)
+    mime = _sniffed(head)
+    if mime is None:
+        hint = "convert it to MP4 first"
+        if head.startswith(EBML_HEAD):
+            hint = "WebM and Matroska have no place for a C2PA manifest: convert it to MP4, or sign beside it"
+        raise UnreadableInput(
+            f"{file.name} is neither MP4, MOV nor AVI, so it cannot carry a credential",
+            code="unsignable_container",
+            hint=hint,
+        )
+    return mime
+
+
+def _beside_mime(file: Path) -> str:
+    if not _head(file).startswith(EBML_HEAD):
+        raise UnreadableInput(
+            f"{file.name} is neither WebM nor Matroska; only these get their credential beside them",
+            code="unsignable_container",
+            hint="MP4, MOV and AVI carry their credential inside",
+        )
+    return "video/webm"
+
+
+def _head(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            head = opened.read(12)
+            return opened.read(12)
     except OSError as error:
         raise UnreadableInput(
             f"cannot read {file.name}: {error.strerror}",
             code="no_such_file",
             hint="check the path and its permissions",
         ) from error
-    mime = _sniffed(head)
-    if mime is None:
-        raise UnreadableInput(
-            f"{file.name} is neither MP4, MOV nor AVI, so it cannot carry a credential",
-            code="unsignable_container",
-            hint="convert it to MP4 first; WebM and Matroska have no place for a C2PA manifest",
-        )
-    return mime
 
 
 def require_complete(file: Path, mime: str) -> None:
@@ -168,6 +242,7 @@ def require_whole(report: ManifestReport, facts: ManifestFacts) -> None:
         (not missing, f"assertions are missing: {', '.join(missing)}"),
         (count_of_bindings == len(facts.bindings), f"{count_of_bindings} soft bindings, not {len(facts.bindings)}"),
         (facts.manifest_id in (None, report.manifest_id), "the manifest has another ID than was asked for"),
+        (report.has_thumbnail or not facts.thumbnail, "its thumbnail is missing"),
     )
     for holds, problem in checks:
         if not holds:
@@ -215,29 +290,35 @@ def context_of(trust: TrustStore) -> c2pa.Context:
     return context_with((*trust.claim_anchors(), *trust.time_stamp_anchors()))
 
 
-def _sign_into(
-    staged: Path,
-    source: Path,
-    mime: str,
-    facts: ManifestFacts,
-    signer: Signer,
-    context: c2pa.Context,
-    tsa_url: str | None,
-) -> bytes:
-    """Sign into a staged file; the manifest store as embedded."""
-    callback = _CauseKeeper(signer)
+@dataclass(frozen=True)
+class _Work:
+    """One signing: what, as which type, with what said of it, by whom."""
+
+    source: Path
+    mime: str
+    facts: ManifestFacts
+    signer: Signer
+    context: c2pa.Context
+    tsa_url: str | None
+
+
+def _sign_into(staged: Path, work: _Work, *, embeds: bool = True) -> bytes:
+    """Sign into a staged file; the manifest store. Without `embeds` the staged file is a plain copy."""
+    callback, chain = _CauseKeeper(work.signer), work.signer.certificate_chain_pem
     try:
         with (
-            c2pa.Signer.from_callback(
-                callback, _algorithm(signer), signer.certificate_chain_pem, tsa_url
-            ) as c2pa_signer,
-            c2pa.Builder(_definition(facts), context=context) as builder,
-            source.open("rb") as unsigned,
+            c2pa.Signer.from_callback(callback, _algorithm(work.signer), chain, work.tsa_url) as c2pa_signer,
+            c2pa.Builder(_definition(work.facts), context=work.context) as builder,
+            work.source.open("rb") as unsigned,
             staged.open("w+b") as signed,
         ):
-            for position, ingredient in enumerate(facts.ingredients):
+            if not embeds:
+                builder.set_no_embed()
+            if work.facts.thumbnail:
+                builder.add_resource(CLAIM_THUMBNAIL, io.BytesIO(work.facts.thumbnail))
+            for position, ingredient in enumerate(work.facts.ingredients):
                 _add_ingredient(builder, position, ingredient)
-            return bytes(builder.sign(c2pa_signer, mime, unsigned, signed))
+            return bytes(builder.sign(c2pa_signer, work.mime, unsigned, signed))
     except c2pa.C2paError as error:
         raise _failure(error, callback.cause) from (callback.cause or error)
 
@@ -245,7 +326,7 @@ def _sign_into(
 def _definition(facts: ManifestFacts) -> dict[str, object]:
     definition = definition_of(facts)
     plain = [
-        {"title": one.title, "relationship": str(one.relationship), "label": ingredient_id(i), "format": "video/*"}
+        described_ingredient(i, one) | {"format": "video/*"}
         for i, one in enumerate(facts.ingredients)
         if _ingredient_mime(one) is None
     ]
@@ -253,16 +334,13 @@ def _definition(facts: ManifestFacts) -> dict[str, object]:
 
 
 def _add_ingredient(builder: c2pa.Builder, position: int, ingredient: Ingredient) -> None:
+    if ingredient.thumbnail:
+        builder.add_resource(ingredient_thumbnail(position), io.BytesIO(ingredient.thumbnail))
     mime = _ingredient_mime(ingredient)
     if mime is None:
         return
-    described = {
-        "title": ingredient.title,
-        "relationship": str(ingredient.relationship),
-        "label": ingredient_id(position),
-    }
     with ingredient.path.open("rb") as opened:
-        builder.add_ingredient(json.dumps(described), mime, opened)
+        builder.add_ingredient(json.dumps(described_ingredient(position, ingredient)), mime, opened)
 
 
 def _ingredient_mime(ingredient: Ingredient) -> str | None:

@@ -40,6 +40,7 @@ _PSS_HASHES: dict[int, hashes.HashAlgorithm] = {-37: hashes.SHA256(), -38: hashe
 _HARD_BINDINGS = ("c2pa.hash.bmff", "c2pa.hash.data")
 _REMOTE_REFERENCE = b"dcterms:provenance"  # the XMP field that names a remote store (C2PA 2.4 §11.4)
 
+EBML_HEAD = b"\x1aE\xdf\xa3"  # WebM and Matroska, which hold no store
 MAX_STORE_BYTES = 64 << 20
 _MAX_TOP_BOXES = 100_000
 _MAX_STORE_BOXES = 100_000

@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from core.canonical import digest_of  # noqa: E402
 from provenance.manifest import (  # noqa: E402
+    Action,
     ClipOrigin,
     Ingredient,
     ManifestFacts,
@@ -75,7 +76,28 @@ SEALED = ManifestFacts(
     ingredients=(Ingredient(Path("received.mp4"), "received.mp4", Relationship.PARENT),),
 )
 
-CASES = {"generated": GENERATED, "sealed": SEALED}
+EDITED = ManifestFacts(
+    title="longer.mp4",
+    created_at=datetime(2026, 11, 20, 23, 14, 46, tzinfo=UTC),
+    width_px=256,
+    height_px=256,
+    fps=Fraction(12),
+    duration_s=4.0,
+    bindings=(SoftBinding("org.reelproof.wm.pixel.golden", bytes.fromhex("1123456789abcdef"), name="pixel"),),
+    model_name="reelproof-small",
+    model_version="1",
+    generator_version="0.1.0",
+    origin=ClipOrigin.EDITED,
+    change="extended by 2 s",
+    ingredients=(
+        Ingredient(Path("before.mp4"), "before.mp4", Relationship.PARENT),
+        Ingredient(Path("still.png"), "still.png"),
+    ),
+    actions=(Action("c2pa.addedText", "a label that says that the clip is generated"),),
+    thumbnail=b"small JPEG",
+)
+
+CASES = {"generated": GENERATED, "sealed": SEALED, "edited": EDITED}
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def vectors() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["generated", "sealed"])
+@pytest.mark.parametrize("name", ["generated", "sealed", "edited"])
 def test_the_definition_of_fixed_facts_never_changes_unseen(vectors: ModuleType, name: str) -> None:
     """The golden definition and its digest: a change of the manifest's form shows here."""
     kept = json.loads((GOLDEN / "manifest.json").read_text())[name]

@@ -115,7 +115,8 @@ def test_an_ingredient_of_a_strange_container_is_named(
     )
     report = read_manifest(sign_clip(plain_mp4, tmp_path / "sealed.mp4", facts, signer).path, trust)
     assert report.is_intact
-    assert report.ingredients == ({"title": "in.mkv", "format": "video/*", "relationship": "parentOf"},)
+    told = {"title": "in.mkv", "format": "video/*", "relationship": "parentOf", "has_thumbnail": False}
+    assert report.ingredients == (told,)
 
 
 def test_a_remux_drops_the_credential(signed: SignedClip, trust: TrustStore, tmp_path: Path) -> None:
