@@ -22,7 +22,8 @@ from rich.progress import track
 from bench.generator_reading import Reading, read_clip
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
-from generator.embedded.backend import EmbeddedBackend, EmbeddedInverter, to_frames, to_unit
+from generator.embedded.backend import EmbeddedBackend, EmbeddedInverter
+from generator.embedded.grid import to_frames, to_unit
 from generator.port import GenerationRequest, Latents
 from generator.scenes import SceneSpec, caption, held_out_specs, render_scene
 from generator.training.vae_stage import held_out_psnr

@@ -11,7 +11,8 @@ import torch
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
 from generator.embedded import flow
-from generator.embedded.backend import EmbeddedBackend, to_frames, to_unit
+from generator.embedded.backend import EmbeddedBackend
+from generator.embedded.grid import to_frames, to_unit
 
 CRF = 28
 REGENERATION_STEPS = 8

@@ -11,10 +11,25 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clip import Clip
+from core.clip import RGB, Clip
 from core.progress import Progress, silent
 
 Latents = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GivenMedia:
+    """Pictures and a clip to work from, already decoded. Any size: a backend fits them to its own.
+
+    `clip` is changed as far as `strength` says (0 to 1: its share of the sampler's steps) or, with `is_extended`,
+    gone on from at its end.
+    """
+
+    first_frame: RGB | None = None
+    last_frame: RGB | None = None
+    clip: Clip | None = None
+    is_extended: bool = False
+    strength: float | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,7 @@ class GenerationRequest:
     seed: int | None = None
     camera: str | None = None
     backend: str = "embedded"
+    media: GivenMedia | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,7 @@ class Capabilities:
     image: bool = False
     last_frame: bool = False
     extend: bool = False
+    video: bool = False
     camera: str = "prompt"
     audio: bool = False
     max_seconds: float = 0.0

@@ -12,9 +12,9 @@ import torch
 
 from core.errors import UsageError
 from generator.embedded.config import PRESETS, ModelConfig
-from generator.embedded.model import EmbeddedModel
+from generator.embedded.model import Denoiser, EmbeddedModel
 from generator.embedded.text import WordTokenizer
-from generator.embedded.weights import save_model
+from generator.embedded.weights import load_model, save_model
 from generator.scenes.captions import vocabulary
 from generator.training.dit_stage import train_denoiser
 from generator.training.latents import make_pools
@@ -41,8 +41,20 @@ BUDGETS = {
 }
 
 
-def train(preset: str, out: Path, *, minutes: float | None = None, seed: int = 0, quiet: bool = False) -> str:
-    """Train `preset` into `out`/weights; returns the model's digest. `minutes` scales the stages' budgets."""
+def train(
+    preset: str,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    seed: int = 0,
+    quiet: bool = False,
+    start: Path | None = None,
+) -> str:
+    """Train `preset` into `out`/weights; returns the model's digest. `minutes` scales the stages' budgets.
+
+    `start` is a weights folder of the same sizes to go on from: its autoencoder's encoder and scale are kept, its
+    words keep their meaning, words it never heard are added.
+    """
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
         raise UsageError(f"no preset named {preset!r}", code="unknown_preset", hint=f"one of: {known}")
@@ -54,19 +66,39 @@ def train(preset: str, out: Path, *, minutes: float | None = None, seed: int = 0
     )
     # Compiling costs minutes, which a small preset's whole training does not take.
     run = Run(out, seed, compiled=preset != "smoke", quiet=quiet)
-    return _stages(config, budget, share, run)
+    return _stages(config, budget, share, run, load_model(start)[0] if start else None)
 
 
-def _stages(config: ModelConfig, budget: Budget, share: float, run: Run) -> str:
-    vae = train_vae(config, run, budget.vae_minutes * share, budget.crop_scenes)
-    pools = make_pools(config, vae, run, budget.clips, budget.stills)
+def _stages(config: ModelConfig, budget: Budget, share: float, run: Run, start: EmbeddedModel | None) -> str:
+    if start is None:
+        vae = train_vae(config, run, budget.vae_minutes * share, budget.crop_scenes)
+    else:
+        vae = start.vae.requires_grad_(True)
+    pools = make_pools(config, vae, run, budget.clips, budget.stills, has_scale=start is not None)
     train_decoder(config, run, vae, budget.decoder_minutes * share, budget.crop_scenes)
     tokenizer = WordTokenizer(vocabulary())
-    denoiser = train_denoiser(config, pools, tokenizer, run, budget.denoiser_minutes * share)
+    known = grown(start, tokenizer) if start else None
+    denoiser = train_denoiser(config, pools, tokenizer, run, budget.denoiser_minutes * share, known)
     model = EmbeddedModel(config, tokenizer)
     model.vae.load_state_dict(vae.state_dict())
     model.denoiser.load_state_dict(denoiser.state_dict())
     return save_model(model, run.folder / "weights")
+
+
+def grown(start: EmbeddedModel, tokenizer: WordTokenizer) -> Denoiser:
+    """The denoiser of a trained model with more words: known ones keep their vectors, new ones are drawn."""
+    net = Denoiser(start.config, len(tokenizer))
+    fresh = net.text.embed.weight.detach().clone()
+    state = {**start.denoiser.state_dict()}
+    old = state.pop("text.embed.weight")
+    net.load_state_dict({**state, "text.embed.weight": fresh})
+    with torch.no_grad():
+        for index, row in enumerate(old):
+            word = start.tokenizer.word(index)
+            place = tokenizer.index(word)
+            if place is not None:
+                net.text.embed.weight[place] = row
+    return net
 
 
 def main() -> None:
@@ -76,11 +108,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and weights")
     parser.add_argument("--minutes", type=float, help="minutes of training steps in all, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="a weights folder of the same sizes to go on from")
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves torch's choice")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    train(arguments.preset, arguments.out, minutes=arguments.minutes, seed=arguments.seed)
+    train(arguments.preset, arguments.out, minutes=arguments.minutes, seed=arguments.seed, start=arguments.start)
 
 
 if __name__ == "__main__":

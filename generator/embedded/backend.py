@@ -1,11 +1,11 @@
 """The embedded model behind the port: requests to clips, and any clip back to initial latents."""
 
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,11 +15,21 @@ from core.errors import ConfigurationError, UsageError
 from core.progress import Progress, silent
 from generator.embedded import flow
 from generator.embedded.config import PRESETS, ModelConfig
+from generator.embedded.grid import Fit, on_grid, to_frames, to_unit
+from generator.embedded.media import MAX_SOURCE_S, Start, ending, fresh_frames, next_noise, parts_for, start_of
 from generator.embedded.model import EmbeddedModel
 from generator.embedded.refinement import refined
 from generator.embedded.weights import WEIGHTS_FOLDER, load_model
 from generator.limits import Limits, Plan
-from generator.port import Capabilities, GeneratedClip, GenerationRequest, Latents, LatentSpec, ModelIdentity
+from generator.port import (
+    Capabilities,
+    GeneratedClip,
+    GenerationRequest,
+    GivenMedia,
+    Latents,
+    LatentSpec,
+    ModelIdentity,
+)
 
 MAX_STEPS = 100
 MAX_GUIDANCE_SCALE = 10.0
@@ -29,9 +39,6 @@ INVERSION_REFINEMENTS = 10
 _REFINEMENT_SHARE = 0.8
 _DECODE_SHARE = 0.1
 _FEW_WORDS_KNOWN = 0.75
-
-Fit = Literal["scaled", "cut"]
-"""How frames of another size are laid on the model's grid."""
 
 
 class EmbeddedBackend:
@@ -53,6 +60,10 @@ class EmbeddedBackend:
             invertible=True,
             max_seconds=config.frames / config.fps,
             sizes=self.limits.sizes,
+            image=config.takes_frames,
+            last_frame=config.takes_frames,
+            extend=config.takes_frames,
+            video=True,
         )
         self.lock = Lock()
 
@@ -70,25 +81,27 @@ class EmbeddedBackend:
 
     def latent_spec(self, request: GenerationRequest) -> LatentSpec:
         """The shape of the initial latents; the same for every request, for shorter clips are cut at the end."""
-        self.limits.plan(request)
+        self._plan(request)
         return LatentSpec((1, *self.network.config.latent_shape))
 
     def generate(self, request: GenerationRequest, latents: Latents, progress: Progress = silent) -> GeneratedClip:
         """Sample, decode and cut to length. Raises UsageError for a request or latents outside the limits."""
-        plan = self.limits.plan(request)
+        plan = self._plan(request)
         expected = self.latent_spec(request).shape
         if latents.shape != expected:
             message = f"initial latents have shape {latents.shape}, this request needs {expected}"
             raise UsageError(message, code="latents_shape", hint="take the shape from latent_spec(request)")
+        noise = torch.from_numpy(np.ascontiguousarray(latents))
         with self.lock:
-            z = self.denoised(request, plan, torch.from_numpy(np.ascontiguousarray(latents)), progress)
-            with torch.no_grad():
-                frames = to_frames(self.network.vae.decode(z)[0, :, : plan.frame_count])
+            if request.media is not None and request.media.is_extended:
+                frames = self._extended(request, request.media, plan, noise, progress)
+            else:
+                frames = self._decoded(self.denoised(request, plan, noise, progress))[: plan.frame_count]
         progress(1.0)
         settings = {
             "size": f"{plan.width_px}x{plan.height_px}",
             "fps": str(plan.fps),
-            "seconds": plan.seconds,
+            "seconds": len(frames) / float(plan.fps),
             "steps": plan.steps,
             "guidance_scale": plan.guidance_scale,
             "seed": request.seed,
@@ -97,6 +110,43 @@ class EmbeddedBackend:
         }
         score, warnings = self.coverage(request)
         return GeneratedClip(Clip.from_array(frames, plan.fps), settings, score, warnings)
+
+    def _plan(self, request: GenerationRequest) -> Plan:
+        self._refuse_untaught(request.media)
+        # An extension's seconds are those it adds, in parts of the model's own length.
+        is_extended = request.media is not None and request.media.is_extended
+        return self.limits.plan(replace(request, seconds=None) if is_extended else request)
+
+    def _refuse_untaught(self, media: GivenMedia | None) -> None:
+        """These weights may never have seen known frames beside sampled ones."""
+        if media is None or self.network.config.takes_frames:
+            return
+        if media.is_extended or media.first_frame is not None or media.last_frame is not None:
+            message = f"the model {self.model.name} makes clips from text, or changes a clip"
+            raise UsageError(message, code="unsupported_media", hint="Give a clip with a strength, or none.")
+
+    def _decoded(self, z: Tensor) -> RGB:
+        with torch.no_grad():
+            return to_frames(self.network.vae.decode(z)[0])
+
+    def _extended(
+        self, request: GenerationRequest, media: GivenMedia, plan: Plan, noise: Tensor, progress: Progress
+    ) -> RGB:
+        """The given clip on the model's grid, and what comes after it, part by part."""
+        config = self.network.config
+        frames = (
+            None if media.clip is None else on_grid(media.clip, config, "middle", round(MAX_SOURCE_S * config.fps))
+        )
+        if frames is None:
+            raise UsageError("there is no clip to go on from", code="media_empty", hint="Give a clip with frames.")
+        parts, wanted = parts_for(request.seconds, config)
+        source = len(frames)
+        for part in range(parts):
+            known = ending(self.network, frames)
+            start = Start(next_noise(noise, part), self._times(plan), known)
+            z = self._sampled(request, plan, start, partial(_part_of, progress, part, parts))
+            frames = np.concatenate([frames, self._decoded(z)[-fresh_frames(config) :]])
+        return frames[: source + wanted]
 
     def coverage(self, request: GenerationRequest) -> tuple[float, tuple[str, ...]]:
         """How much of the request's words the model knows, 0 to 1, and a warning per thing it does not."""
@@ -113,19 +163,30 @@ class EmbeddedBackend:
         self, request: GenerationRequest, plan: Plan, noise: Tensor, progress: Progress = silent
     ) -> Tensor:
         """The sampled latents, before the decoder. Not locked: `generate` holds the lock."""
+        start = start_of(self.network, request.media, noise, self._times(plan))
+        return self._sampled(request, plan, start, progress)
+
+    def _times(self, plan: Plan) -> list[float]:
+        return flow.timesteps(plan.steps, self.network.config.sampling.shift)
+
+    def _sampled(self, request: GenerationRequest, plan: Plan, start: Start, progress: Progress) -> Tensor:
         model, config = self.network, self.network.config
         prompt = f"{request.prompt}, {request.camera}" if request.camera else request.prompt
         ids, null_ids = model.token_ids([prompt]), model.token_ids([request.negative_prompt])
-        calls = iter(range(1, plan.steps + 1))
+        steps = len(start.times) - 1
+        calls = iter(range(1, steps + 1))
 
         def predict(x: Tensor, t: float) -> Tensor:
-            m = model.predict_guided(x, t, ids, null_ids, plan.guidance_scale)
-            progress(next(calls) / plan.steps * (1 - _DECODE_SHARE))
+            m = model.predict_guided(x, t, ids, null_ids, plan.guidance_scale, start.known)
+            progress(next(calls) / steps * (1 - _DECODE_SHARE))
             return m
 
-        times = flow.timesteps(plan.steps, config.sampling.shift)
         with torch.no_grad():
-            return flow.sample(noise, predict, times, config.vae.noise_floor)
+            return flow.sample(start.noise, predict, start.times, config.vae.noise_floor)
+
+
+def _part_of(progress: Progress, part: int, parts: int, done: float) -> None:
+    progress((part + done) / parts)
 
 
 class EmbeddedInverter:
@@ -180,47 +241,6 @@ class EmbeddedInverter:
         with torch.no_grad():
             noise = flow.invert(z, predict, times, config.vae.noise_floor, self._passes)
         return np.asarray(noise.numpy(), np.float32)
-
-
-def on_grid(clip: Clip, config: ModelConfig, fit: Fit = "scaled") -> RGB | None:
-    """The clip's frames on the model's grid, (F, H, W, 3), or None if it has none. Reads no further than needed."""
-    size, taken = config.size_px, list[RGB]()
-    for frame in clip.timed_frames():
-        # A frame stands until the next one begins: every tick of the model's clock up to now shows the last one.
-        while taken and len(taken) < config.frames and len(taken) / config.fps < frame.time_s - 1e-6:
-            taken.append(taken[-1])
-        if len(taken) == config.frames:
-            break
-        if len(taken) / config.fps <= frame.time_s + 1e-6:
-            taken.append(_resized(frame.rgb, size) if fit == "scaled" else _cornered(frame.rgb, size))
-    if not taken:
-        return None
-    taken += [taken[-1]] * (config.frames - len(taken))
-    return np.stack(taken)
-
-
-def to_unit(frames: RGB) -> Tensor:
-    """uint8 (F, H, W, 3) to float (1, 3, F, H, W) in -1..1."""
-    return torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
-
-
-def to_frames(clip: Tensor) -> RGB:
-    """Float (3, F, H, W) in -1..1 to uint8 (F, H, W, 3), rounded."""
-    return np.asarray(((clip + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).numpy())
-
-
-def _resized(rgb: RGB, size: int) -> RGB:
-    if rgb.shape[:2] == (size, size):
-        return rgb
-    shrinks = rgb.shape[0] > size
-    return np.asarray(cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
-
-
-def _cornered(rgb: RGB, size: int) -> RGB:
-    """The frame's upper left corner, held at the right and at the bottom to the size."""
-    kept = rgb[:size, :size]
-    missing = ((0, size - kept.shape[0]), (0, size - kept.shape[1]), (0, 0))
-    return np.pad(kept, missing, mode="edge")
 
 
 def _limits(config: ModelConfig) -> Limits:

@@ -64,7 +64,10 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One preset: the networks, the clip they make, and how to sample it."""
+    """One preset: the networks, the clip they make, and how to sample it.
+
+    `takes_frames` says whether it was trained with known frames beside sampled ones.
+    """
 
     name: str = "nano"
     size_px: int = 256
@@ -74,6 +77,7 @@ class ModelConfig:
     text: TextConfig = field(default_factory=TextConfig)
     dit: DiTConfig = field(default_factory=DiTConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    takes_frames: bool = False
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -98,7 +102,7 @@ class ModelConfig:
         return cls(**{**values, **parts})
 
 
-NANO = ModelConfig()
+NANO = ModelConfig(takes_frames=True)
 """What is trained and shipped: about an hour of two CPU cores."""
 
 SMOKE = ModelConfig(
@@ -109,6 +113,7 @@ SMOKE = ModelConfig(
     text=TextConfig(width=32, layers=1, heads=2),
     dit=DiTConfig(width=48, layers=2, heads=2, patch=1, patch_frames=1),
     sampling=SamplingConfig(steps=4),
+    takes_frames=True,
 )
 """Two minutes of one core: shows that every part trains; its pictures are poor."""
 
@@ -121,6 +126,7 @@ LARGE = ModelConfig(
     text=TextConfig(width=256, layers=4, heads=4, max_tokens=32),
     dit=DiTConfig(width=384, layers=10, heads=6, patch=1, patch_frames=1),
     sampling=SamplingConfig(steps=24, guidance_scale=4.0, shift=3.0),
+    takes_frames=True,
 )
 """The sizes for a GPU. Untrained: no weights of it exist."""
 

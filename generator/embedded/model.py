@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from generator.embedded.conditioning import Known, token_times, tokens_of
 from generator.embedded.config import ModelConfig
 from generator.embedded.dit import DiT
 from generator.embedded.text import PAD, TextEncoder, WordTokenizer
@@ -39,16 +40,23 @@ class EmbeddedModel(nn.Module):
         return self.tokenizer.batch(texts, self.config.text.max_tokens)
 
     @torch.no_grad()
-    def predict_guided(self, x: Tensor, t: float, ids: Tensor, null_ids: Tensor, scale: float) -> Tensor:
+    def predict_guided(
+        self, x: Tensor, t: float, ids: Tensor, null_ids: Tensor, scale: float, known: Known | None = None
+    ) -> Tensor:
         """Classifier-free guidance on the predicted clean latents: null + scale·(text - null). x is (1, …)."""
         if scale == 1.0:
-            return self.predict(x, t, ids)
-        both = self.predict(x.expand(2, *x.shape[1:]), t, torch.cat([ids, null_ids]))
+            return self.predict(x, t, ids, known)
+        both = self.predict(x.expand(2, *x.shape[1:]), t, torch.cat([ids, null_ids]), known)
         conditional, null = both[:1], both[1:]
         return null + scale * (conditional - null)
 
     @torch.no_grad()
-    def predict(self, x: Tensor, t: float, ids: Tensor) -> Tensor:
-        """Predicted clean latents at one time for the whole batch."""
-        out: Tensor = self.denoiser(x, torch.full((x.shape[0],), t), ids)
-        return out
+    def predict(self, x: Tensor, t: float, ids: Tensor, known: Known | None = None) -> Tensor:
+        """Predicted clean latents at one time for the whole batch; what is `known` is taken as it is."""
+        times = torch.full((x.shape[0],), t)
+        if known is None:
+            out: Tensor = self.denoiser(x, times, ids)
+            return out
+        tokens = tokens_of(known.frames[None], self.config).expand(x.shape[0], -1)
+        out = self.denoiser(known.put_into(x), token_times(times, tokens, self.config), ids)
+        return known.put_into(out)

@@ -67,6 +67,14 @@ class WordTokenizer:
         missed = sum(self._id(w) == UNKNOWN for w in words[: max_tokens - 2]) + len(dropped)
         return Coverage(1 - missed / len(words) if words else 1.0, unknown)
 
+    def word(self, index: int) -> str:
+        """The word or special token with this id."""
+        return [*_SPECIAL, *self.words][index]
+
+    def index(self, word: str) -> int | None:
+        """The id of a word or special token of the vocabulary, or None."""
+        return _SPECIAL.index(word) if word in _SPECIAL else self._ids.get(word)
+
     def to_json(self) -> str:
         """The vocabulary as JSON."""
         return json.dumps({"type": "words/1", "words": self.words}, indent=0)

@@ -136,6 +136,10 @@ class CausalVAE(nn.Module):
         self.shift.copy_((mean - self.mean) / self.std)
         self.scale.copy_(std / self.std)
 
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """What `normalise_by` was last given: mean and deviation (C,) of the encoder's output over many clips."""
+        return self.mean + self.shift * self.std, self.scale * self.std
+
     def decode(self, latents: Tensor) -> Tensor:
         """Frames (B, 3, F, H, W) in -1..1, clamped."""
         return self.decoded(latents, self.decoder).clamp(-1, 1)

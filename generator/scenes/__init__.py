@@ -5,6 +5,15 @@ A scene is a value (`SceneSpec`), drawn from a seed; rendering it is a pure func
 
 from generator.scenes.captions import caption
 from generator.scenes.render import RenderedScene, render_scene
-from generator.scenes.spec import SceneSpec, draw_spec, held_out_specs, is_held_out
+from generator.scenes.spec import SceneSpec, draw_spec, held_out_pairs, held_out_specs, is_held_out
 
-__all__ = ["RenderedScene", "SceneSpec", "caption", "draw_spec", "held_out_specs", "is_held_out", "render_scene"]
+__all__ = [
+    "RenderedScene",
+    "SceneSpec",
+    "caption",
+    "draw_spec",
+    "held_out_pairs",
+    "held_out_specs",
+    "is_held_out",
+    "render_scene",
+]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.clip import RGB
 from generator.scenes.backgrounds import BACKGROUNDS, FLOOR_Y, Picture
+from generator.scenes.motion import View, camera_at, object_at
 from generator.scenes.shapes import DISTANCES
 from generator.scenes.spec import COLOURS, SceneSpec
 
@@ -28,64 +29,42 @@ class Pose:
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """Frames (F, H, W, 3) uint8 and the object's pose in each."""
+    """Frames (F, H, W, 3) uint8 and the poses of the main object, and of the other one if there is one, in each."""
 
     spec: SceneSpec
     frames: RGB
     trajectory: tuple[Pose, ...]
+    other_trajectory: tuple[Pose, ...] = ()
 
 
 def render_scene(spec: SceneSpec, frame_count: int = 25, size_px: int = 256) -> RenderedScene:
     """The scene as a square clip. One clip of 25 frames at 256 pixels takes some 30-60 ms on one core."""
     canvas = _background(spec, size_px)
+    things = (spec.other(), spec) if spec.is_pair else (spec,)
     times = np.linspace(0, 1, frame_count) if frame_count > 1 else np.zeros(1)
     frames = np.empty((frame_count, size_px, size_px, 3), np.uint8)
-    still = _view(canvas, 0.0, 1.0, size_px) if spec.camera == "static" else None
-    poses = []
+    still = _view(canvas, View(), size_px) if spec.camera == "static" else None
+    poses: list[list[Pose]] = []
     for index, time in enumerate(times):
-        pan, zoom = camera_at(spec.camera, float(time))
-        picture = still.copy() if still is not None else _view(canvas, pan * 0.6, zoom, size_px)
-        x, y, radius, angle = object_at(spec, float(time))
-        half = size_px / 2
-        pose = Pose((1 + (x - pan) * zoom) * half, (1 + y * zoom) * half, radius * zoom * half, angle)
-        floor_px = (1 + FLOOR_Y * zoom) * half
-        _cast_shadow(picture, pose, floor_px)
-        _paint_object(picture, spec, pose)
+        view = camera_at(spec, float(time))
+        picture = still.copy() if still is not None else _view(canvas, view.of_background(), size_px)
+        poses.append([])
+        for thing in things:
+            x, y, radius, angle = object_at(thing, float(time))
+            pose = Pose(*_seen(x, y, view, size_px), radius * view.zoom * size_px / 2, angle + view.roll)
+            _cast_shadow(picture, pose, _seen(x, FLOOR_Y, view, size_px)[1])
+            _paint_object(picture, thing, pose)
+            poses[-1].append(pose)
         frames[index] = np.rint(np.clip(picture, 0, 1) * 255)
-        poses.append(pose)
-    return RenderedScene(spec, frames, tuple(poses))
+    others = tuple(both[0] for both in poses) if spec.is_pair else ()
+    return RenderedScene(spec, frames, tuple(both[-1] for both in poses), others)
 
 
-def camera_at(camera: str, time: float) -> tuple[float, float]:
-    """Sideways shift in half frame heights and zoom factor at `time` (0 to 1)."""
-    along = time - 0.5
-    shift = {"pan_left": -0.5 * along, "pan_right": 0.5 * along}.get(camera, 0.0)
-    zoom = {"zoom_in": 0.85 + 0.4 * time, "zoom_out": 1.25 - 0.4 * time}.get(camera, 1.0)
-    return shift, zoom
-
-
-def object_at(spec: SceneSpec, time: float) -> tuple[float, float, float, float]:
-    """Centre x, y, radius (half frame heights) and angle (radians) of the object at `time` (0 to 1)."""
-    x, y, radius, angle = spec.x, spec.y, spec.radius, spec.angle
-    swing = spec.speed * (time - 0.5)
-    if spec.motion == "left":
-        x -= 1.0 * swing
-    elif spec.motion == "right":
-        x += 1.0 * swing
-    elif spec.motion == "rise":
-        y -= 0.9 * swing
-    elif spec.motion == "fall":
-        y += 0.9 * spec.speed * (time * time * 0.6 + time * 0.4 - 0.5)
-    elif spec.motion == "bounce":
-        y = FLOOR_Y - radius - 0.75 * spec.speed * abs(np.sin(np.pi * (2 * time + 0.25)))
-    elif spec.motion == "circle":
-        turn = spec.phase + 2 * np.pi * time * spec.speed
-        x, y = x + 0.32 * np.cos(turn), y - 0.05 + 0.32 * np.sin(turn)
-    elif spec.motion == "spin":
-        angle += 2 * np.pi * time * spec.speed
-    elif spec.motion == "grow":
-        radius *= 0.55 + 0.8 * spec.speed * time
-    return float(x), float(y), float(radius), float(angle)
+def _seen(x: float, y: float, view: View, size_px: int) -> tuple[float, float]:
+    """Where a place stands in the picture, in pixels."""
+    across, down = (x - view.x) * view.zoom, (y - view.y) * view.zoom
+    cos, sin = float(np.cos(view.roll)), float(np.sin(view.roll))
+    return (1 + across * cos - down * sin) * size_px / 2, (1 + across * sin + down * cos) * size_px / 2
 
 
 def _background(spec: SceneSpec, size_px: int) -> Picture:
@@ -96,15 +75,17 @@ def _background(spec: SceneSpec, size_px: int) -> Picture:
     return BACKGROUNDS[spec.background](x, y, spec.tint, spec.variant)
 
 
-def _view(canvas: Picture, shift: float, zoom: float, size_px: int) -> Picture:
+def _view(canvas: Picture, view: View, size_px: int) -> Picture:
     if canvas.shape[0] == size_px:
         return canvas.copy()
-    scale = 1 / zoom
+    cos, sin = np.cos(view.roll) / view.zoom, np.sin(view.roll) / view.zoom
     centre, half = (canvas.shape[0] - 1) / 2, (size_px - 1) / 2
-    matrix = np.array([[scale, 0, centre + shift * size_px / 2 - half * scale], [0, scale, centre - half * scale]])
+    turned = np.array([[cos, sin], [-sin, cos]])
+    corner = centre + np.array([view.x, view.y]) * size_px / 2 - turned @ (half, half)
+    matrix = np.column_stack([turned, corner])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    view = cv2.warpAffine(canvas, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(view, np.float32)
+    seen = cv2.warpAffine(canvas, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(seen, np.float32)
 
 
 def _window(low: float, high: float, size_px: int) -> slice:

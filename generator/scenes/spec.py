@@ -1,6 +1,7 @@
 """What stands in a scene, drawn from a seed, and which combinations training never sees."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +17,24 @@ COLOURS = {
     "pink": (0.98, 0.36, 0.68),
 }
 """Linear-looking sRGB albedos, 0.0 to 1.0, at least 25 degrees of hue apart (pink also by lightness)."""
-MOTIONS = ("left", "right", "rise", "fall", "bounce", "circle", "spin", "grow", "still")
-CAMERAS = ("static", "pan_left", "pan_right", "zoom_in", "zoom_out")
+MOTIONS = (
+    *("left", "right", "rise", "fall", "bounce", "circle", "spin", "grow", "still", "throw_left", "throw_right"),
+)
+FALLING = ("bounce", "throw_left", "throw_right")
+"""Motions under gravity (`generator.scenes.motion`)."""
+CAMERAS = (
+    *("static", "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "roll_left", "roll_right"),
+    *("dolly_in", "dolly_out", "truck_left", "truck_right", "pedestal_up", "pedestal_down", "handheld"),
+)
+RELATIONS = ("left_of", "right_of", "above", "below")
+"""Where the main object stands, seen from the other one."""
 BACKGROUNDS = ("studio", "sky", "night", "checker")
 
 _LOOKS_THE_SAME_TURNED = ("ball", "ring")
 _HELD_OUT_OF = 8
+_PAIRS_SHARE = 0.35
+_PAIR_MOTIONS = ("still", "still", "spin")
+_ASIDE, _ABOVE = 0.45, 0.42
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,8 @@ class SceneSpec:
     """One scene. Lengths in half frame heights (the picture spans -1 to 1, y down), angles in radians.
 
     `x`, `y` is where the motion is centred, `radius` the object's, `speed` scales the motion around 1.0,
-    `tint` shifts the background's brightness, `variant` (0 to 1) places hills, moon, lights.
+    `tint` shifts the background's brightness, `variant` (0 to 1) places hills, moon, lights. With a second object,
+    `relation` says where the main one stands from it, and both stand still or spin.
     """
 
     shape: str
@@ -45,6 +59,24 @@ class SceneSpec:
     phase: float = 0.0
     tint: float = 0.0
     variant: float = 0.5
+    other_shape: str = ""
+    other_colour: str = ""
+    relation: str = ""
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether there is a second object."""
+        return bool(self.other_shape)
+
+    def other(self) -> "SceneSpec":
+        """The scene with the second object as its main one."""
+        across, down = _OFFSETS[self.relation]
+        return replace(
+            self, shape=self.other_shape, colour=self.other_colour, x=self.x - 2 * across, y=self.y - 2 * down
+        )
+
+
+_OFFSETS = {"left_of": (-_ASIDE, 0.0), "right_of": (_ASIDE, 0.0), "above": (0.0, -_ABOVE), "below": (0.0, _ABOVE)}
 
 
 def is_held_out(colour: str, shape: str, motion: str) -> bool:
@@ -53,8 +85,17 @@ def is_held_out(colour: str, shape: str, motion: str) -> bool:
     return place % _HELD_OUT_OF == 0
 
 
+def is_held_out_pair(colour: str, shape: str, other_colour: str, other_shape: str) -> bool:
+    """Whether training never sees these two objects together, in this order. One in eight."""
+    colours = tuple(COLOURS)
+    place = 3 * colours.index(colour) + 5 * SHAPES.index(shape)
+    return (place + 7 * colours.index(other_colour) + 11 * SHAPES.index(other_shape)) % _HELD_OUT_OF == 0
+
+
 def draw_spec(rng: np.random.Generator) -> SceneSpec:
     """A training scene: a combination that is not held out, everything else uniform over its range."""
+    if rng.random() < _PAIRS_SHARE:
+        return _drawn_pair(rng, is_wanted=_is_seen_pair)
     while True:
         shape = SHAPES[rng.integers(len(SHAPES))]
         colour = tuple(COLOURS)[rng.integers(len(COLOURS))]
@@ -77,6 +118,45 @@ def held_out_specs(count: int = 50, seed: int = 7) -> list[SceneSpec]:
     return [_placed(rng, *combinations[order[i % len(order)]]) for i in range(count)]
 
 
+def held_out_pairs(count: int, seed: int = 7) -> list[SceneSpec]:
+    """`count` scenes of two objects that `draw_spec` never puts together so, in a fixed order."""
+    rng = np.random.default_rng(seed)
+    return [_drawn_pair(rng, is_wanted=_is_new_pair) for _ in range(count)]
+
+
+def _is_new_pair(spec: SceneSpec) -> bool:
+    return is_held_out_pair(spec.colour, spec.shape, spec.other_colour, spec.other_shape)
+
+
+def _is_seen_pair(spec: SceneSpec) -> bool:
+    """Neither the pair is held out, nor one of its objects under its motion."""
+    one, other = (is_held_out(s.colour, s.shape, s.motion) for s in (spec, spec.other()))
+    return not (_is_new_pair(spec) or one or other)
+
+
+def _drawn_pair(rng: np.random.Generator, *, is_wanted: Callable[[SceneSpec], bool]) -> SceneSpec:
+    while True:
+        shape, other_shape = (SHAPES[rng.integers(len(SHAPES))] for _ in range(2))
+        colour, other_colour = (tuple(COLOURS)[i] for i in rng.permutation(len(COLOURS))[:2])
+        motion = _PAIR_MOTIONS[rng.integers(len(_PAIR_MOTIONS))]
+        if not (_makes_sense(shape, motion) and _makes_sense(other_shape, motion)):
+            continue
+        relation = RELATIONS[rng.integers(len(RELATIONS))]
+        across, down = _OFFSETS[relation]
+        alone = _placed(rng, shape, colour, motion)
+        drawn = replace(
+            alone,
+            x=alone.x + across,
+            y=alone.y - 0.05 + down,
+            radius=float(rng.uniform(0.25, 0.28)),
+            other_shape=other_shape,
+            other_colour=other_colour,
+            relation=relation,
+        )
+        if is_wanted(drawn):
+            return drawn
+
+
 def _makes_sense(shape: str, motion: str) -> bool:
     return not (motion == "spin" and shape in _LOOKS_THE_SAME_TURNED)
 
@@ -91,7 +171,7 @@ def _placed(rng: np.random.Generator, shape: str, colour: str, motion: str) -> S
         background=BACKGROUNDS[rng.integers(len(BACKGROUNDS))],
         x=float(rng.uniform(-0.04, 0.04)),
         y=float(rng.uniform(0.06, 0.12)),
-        radius=float(rng.uniform(0.40, 0.43)),
+        radius=float(rng.uniform(0.32, 0.35) if motion.startswith("throw") else rng.uniform(0.40, 0.43)),
         angle=float(rng.uniform(-0.04, 0.04)),
         speed=float(rng.uniform(0.97, 1.03)),
         phase=float(rng.uniform(-0.1, 0.1)),

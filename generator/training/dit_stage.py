@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from generator.embedded.conditioning import draw_known, latent_frames_of, token_frames, token_times
 from generator.embedded.config import ModelConfig
 from generator.embedded.flow import draw_times, spread
 from generator.embedded.model import Denoiser
@@ -34,14 +35,21 @@ def stages_for(config: ModelConfig) -> tuple[Stage, ...]:
 
 
 def train_denoiser(
-    config: ModelConfig, pools: tuple[LatentPool, LatentPool], tokenizer: WordTokenizer, run: Run, minutes: float
+    config: ModelConfig,
+    pools: tuple[LatentPool, LatentPool],
+    tokenizer: WordTokenizer,
+    run: Run,
+    minutes: float,
+    start: Denoiser | None = None,
 ) -> Denoiser:
-    """The weights' moving average after `minutes`; goes on from the run's checkpoint if there is one.
+    """The weights' moving average after `minutes`; goes on from the run's checkpoint if there is one, else from
+    `start`, which has learned single frames already.
 
     `pools` are stills and clips, as `make_pools` gives them.
     """
     torch.manual_seed(run.seed)
-    net = Denoiser(config, len(tokenizer))
+    net = copy.deepcopy(start).requires_grad_(True) if start else Denoiser(config, len(tokenizer))
+    stages = stages_for(config)[1 if start else 0 :]
     average = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(net), lr=PEAK_RATE, betas=(0.9, 0.97), fused=True)
     spent, step = 0.0, 0
@@ -59,7 +67,7 @@ def train_denoiser(
     mean_loss, previous = 0.0, -1
     going = watch.spent_s < watch.budget_s
     while going:
-        frames, batch = _stage_at(stages_for(config), watch.fraction)
+        frames, batch = _stage_at(stages, watch.fraction)
         rate = PEAK_RATE * _schedule(watch.fraction, step)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -106,9 +114,15 @@ def _loss(
     t = draw_times(batch, TRAINING_SHIFT, draw)
     wide = t.view(-1, 1, 1, 1, 1)
     noisy = (1 - wide) * clean + spread(wide, floor) * torch.randn(clean.shape, generator=draw)
-    squared = (forward(noisy, t, ids) - clean).square().mean((1, 2, 3, 4))
     weight = t / spread(t, floor) ** 2
-    return (weight * squared).mean()
+    if frames == 1:
+        return (weight * (forward(noisy, t, ids) - clean).square().mean((1, 2, 3, 4))).mean()
+    known = draw_known(batch, token_frames(config), draw)
+    given = latent_frames_of(known, config)
+    noisy = torch.where(given[:, None, :, None, None], clean, noisy)
+    squared = (forward(noisy, token_times(t, known, config), ids) - clean).square().mean((1, 3, 4))
+    sampled = (~given).float()
+    return (weight * (squared * sampled).sum(1) / sampled.sum(1)).mean()
 
 
 def _groups(net: nn.Module) -> list[dict[str, object]]:

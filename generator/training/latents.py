@@ -31,17 +31,20 @@ class LatentPool:
 
 
 def make_pools(
-    config: ModelConfig, vae: CausalVAE, run: Run, clips: int, stills: int
+    config: ModelConfig, vae: CausalVAE, run: Run, clips: int, stills: int, *, has_scale: bool = False
 ) -> tuple[LatentPool, LatentPool]:
     """`stills` encoded first frames and `clips` encoded clips; kept in the run.
 
-    Normalises the VAE by the clips' own statistics: from here on each channel has unit variance.
+    Normalises the VAE by the clips' own statistics: from here on each channel has unit variance. A VAE that
+    `has_scale` keeps its own.
     """
     state = run.load("latents")
     if state is None:
         moving, moving_specs = _encoded(config, vae, run, _CLIP_SEEDS, clips, config.frames)
         still, still_specs = _encoded(config, vae, run, _STILL_SEEDS, stills, 1)
         mean, std = moving.mean((0, 2, 3, 4), keepdim=True), moving.std((0, 2, 3, 4), keepdim=True)
+        if has_scale:
+            mean, std = (value.view(1, -1, 1, 1, 1) for value in vae.statistics())
         state = {
             "mean": mean.flatten(),
             "std": std.flatten(),

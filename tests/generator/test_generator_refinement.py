@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from core.clip import Clip
-from generator.embedded.backend import EmbeddedBackend, EmbeddedInverter, on_grid, to_frames, to_unit
+from generator.embedded.backend import EmbeddedBackend, EmbeddedInverter
+from generator.embedded.grid import on_grid, to_frames, to_unit
 from generator.embedded.refinement import refined
 
 

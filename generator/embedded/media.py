@@ -1,0 +1,126 @@
+"""Pictures and clips that come with a request, as latents: what the sampler holds on to, or starts from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.clip import RGB
+from core.errors import UsageError
+from generator.embedded import flow
+from generator.embedded.conditioning import Known, frames_in_tokens, latent_frames_of, token_frames
+from generator.embedded.config import ModelConfig
+from generator.embedded.grid import fitted, on_grid, to_unit
+from generator.embedded.model import EmbeddedModel
+from generator.port import GivenMedia
+
+DEFAULT_STRENGTH = 0.6
+MAX_SOURCE_S = 30.0
+"""The longest clip that is gone on from."""
+
+MAX_ADDED_S = 20.0
+"""The most that is added to it at once."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where sampling starts: with what known, from which latents, over which of the times."""
+
+    noise: Tensor
+    times: list[float]
+    known: Known | None = None
+
+
+def start_of(model: EmbeddedModel, media: GivenMedia | None, noise: Tensor, times: list[float]) -> Start:
+    """How a request's media change the start that its noise (1, C, F, H, W) and times 1.0 to 0.0 give.
+
+    Raises:
+        UsageError: media that contradict each other or have no frames, or a strength outside 0 to 1.
+    """
+    if media is None:
+        return Start(noise, times)
+    is_pictured = media.first_frame is not None or media.last_frame is not None
+    if media.clip is not None and is_pictured:
+        raise UsageError(
+            "a clip and pictures can't both be given", code="media_conflict", hint="Give the clip, or the pictures."
+        )
+    if media.clip is None:
+        return Start(noise, times, pictured(model, media.first_frame, media.last_frame))
+    if media.is_extended:
+        raise UsageError("an extension starts from its own clip", code="media_conflict", hint="See `extended`.")
+    frames = on_grid(media.clip, model.config, "middle")
+    if frames is None:
+        raise UsageError("the given clip has no frames", code="media_empty", hint="Give a clip with at least one.")
+    share = DEFAULT_STRENGTH if media.strength is None else media.strength
+    if not 0.0 < share <= 1.0:
+        raise UsageError(
+            f"strength {share:g} is outside 0 to 1", code="strength", hint="above 0, up to 1; 0.6 if unset"
+        )
+    left = times[len(times) - 1 - max(1, round(share * (len(times) - 1))) :]
+    clean = encoded(model, frames)
+    return Start((1 - left[0]) * clean + flow.spread(left[0], model.config.vae.noise_floor) * noise, left)
+
+
+def pictured(model: EmbeddedModel, first: RGB | None, last: RGB | None) -> Known | None:
+    """A first frame as the first latent frame, a last one as a still ending; None without either."""
+    config = model.config
+    latents, known = torch.zeros(1, *config.latent_shape), torch.zeros(config.latent_shape[1], dtype=torch.bool)
+    if first is not None:
+        latents[:, :, :1] = encoded(model, fitted(first, config.size_px)[None])
+        known[0] = True
+    if last is not None:
+        count = config.dit.patch_frames
+        still = np.repeat(fitted(last, config.size_px)[None], 1 + count * config.vae.group_frames, axis=0)
+        latents[:, :, -count:] = encoded(model, still)[:, :, 1:]
+        known[-count:] = True
+    return Known(latents, known) if bool(known.any()) else None
+
+
+def ending(model: EmbeddedModel, frames: RGB) -> Known:
+    """The end of a clip on the grid (F, H, W, 3) as the beginning of the next one: half of the model's length."""
+    config = model.config
+    tokens = max(1, token_frames(config) // 2)
+    held = frames_in_tokens(tokens, config)
+    if len(frames) < held:
+        frames = np.concatenate([np.repeat(frames[:1], held - len(frames), axis=0), frames])
+    known = latent_frames_of(torch.arange(token_frames(config))[None] < tokens, config)[0]
+    latents = torch.zeros(1, *config.latent_shape)
+    latents[:, :, known] = encoded(model, frames[-held:])
+    return Known(latents, known)
+
+
+def encoded(model: EmbeddedModel, frames: RGB) -> Tensor:
+    """Clean latents (1, C, F', H', W') of frames on the grid."""
+    with torch.no_grad():
+        return model.vae.encode(to_unit(frames))
+
+
+def next_noise(latents: Tensor, part: int) -> Tensor:
+    """Initial latents of a later part of an extension: drawn from those of the first, N(0, 1)."""
+    seed = np.random.SeedSequence(
+        [part, *latents.numpy().astype(np.float32).view(np.uint32).ravel()[:256].tolist()]
+    )
+    drawn = np.random.default_rng(seed).standard_normal(latents.shape).astype(np.float32)
+    return latents if part == 0 else torch.from_numpy(drawn)
+
+
+def fresh_frames(config: ModelConfig) -> int:
+    """Frames of a part of an extension that were not there before."""
+    return config.frames - frames_in_tokens(max(1, token_frames(config) // 2), config)
+
+
+def parts_for(seconds: float | None, config: ModelConfig) -> tuple[int, int]:
+    """How many parts an extension by `seconds` takes, and how many frames of them are kept.
+
+    Raises:
+        UsageError: seconds outside what is added at once.
+    """
+    fresh = fresh_frames(config)
+    if seconds is None:
+        return 1, fresh
+    wanted = round(seconds * config.fps)
+    if not 1 <= wanted <= MAX_ADDED_S * config.fps:
+        hint = f"valid: {1 / config.fps:.2f} to {MAX_ADDED_S:g}"
+        raise UsageError(f"a clip is not extended by {seconds:g} s", code="unsupported_seconds", hint=hint)
+    return -(-wanted // fresh), wanted
