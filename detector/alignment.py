@@ -17,6 +17,8 @@ from watermark.pixel.layout import CanonicalGrid
 
 Matrix = NDArray[np.float64]
 CANVAS_PX = 256
+_TO_CORNER = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+_TO_CENTRE = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
 _WHOLE = 0.02  # a copy that covers the original to within 2 % of each side is compared as it is
 
 
@@ -68,8 +70,23 @@ def laid_back(clip: Clip, geometry: Geometry, marked_size: tuple[int, int]) -> C
 def warped(picture: RGB, matrix: Matrix, size: tuple[int, int]) -> RGB:
     """A picture laid on a canvas of (width, height) pixels, shrunk by area first: warping alone would alias."""
     small, adjusted = _prefiltered(picture, matrix, size)
-    laid = cv2.warpPerspective(small, adjusted, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    laid = cv2.warpPerspective(
+        small, between_centres(adjusted), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(laid, np.uint8)
+
+
+def between_centres(matrix: Matrix) -> Matrix:
+    """A placement as OpenCV takes it: it counts from the centre of the first pixel, placements from its corner.
+
+    Without this a mirrored copy lies one pixel beside its release.
+    """
+    return np.asarray(_TO_CENTRE @ matrix @ _TO_CORNER)
+
+
+def between_corners(matrix: Matrix) -> Matrix:
+    """The other way round: a placement from one that OpenCV found."""
+    return np.asarray(_TO_CORNER @ matrix @ _TO_CENTRE)
 
 
 def _prefiltered(rgb: Any, matrix: Matrix, size: tuple[int, int]) -> tuple[Any, Matrix]:

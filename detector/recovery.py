@@ -132,6 +132,9 @@ class Recovery:
         if geometry is not None and reference is not None and len(reference.pictures):
             height, width = reference.pictures.shape[1:3]
             marked = placement(geometry, size, (width, height))
+        if placed is not None:
+            # What is followed is the clip laid back: how the clip as it came compares (mirrored, say) is not asked.
+            alike = similarity(placed, release.fingerprint)
         return inspect(
             pictures.clip.clip,
             placed or pictures.fingerprint,

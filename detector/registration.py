@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Clip
-from detector.alignment import Matrix, warped, whole_placement
+from detector.alignment import Matrix, between_centres, between_corners, warped, whole_placement
 from detector.matching import Stretch
 from detector.reference import Reference
 
@@ -149,7 +149,7 @@ def _paired(one: Candidate, matrix: Matrix) -> Pair:
     apart = [float(np.abs(picture.astype(np.int16) - one.reference).mean()) for picture in laid]
     nearest = int(np.argmin(apart))
     full = np.full(one.pictures[nearest].shape[:2], 255, np.uint8)
-    covered = cv2.warpPerspective(full, matrix, (width, height), flags=cv2.INTER_NEAREST) > 0
+    covered = cv2.warpPerspective(full, between_centres(matrix), (width, height), flags=cv2.INTER_NEAREST) > 0
     return Pair(one.reference_s, one.copy_s, one.reference, laid[nearest], np.asarray(covered))
 
 
@@ -165,7 +165,7 @@ def _by_features(found: Sequence[Candidate]) -> Matrix | None:
     )
     if affine is None or inliers.sum() < max(_MIN_INLIERS, _MIN_INLIER_SHARE * len(points)):
         return None
-    return np.vstack([affine, [0.0, 0.0, 1.0]]).astype(np.float64)
+    return between_corners(np.vstack([affine, [0.0, 0.0, 1.0]]).astype(np.float64))
 
 
 def _matches(sift: cv2.Feature2D, one: Candidate) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:

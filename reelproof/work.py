@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.files import write_atomically
 from detector.report import render_fragment, render_html
+from detector.reportpdf import render_pdf
 from generator.port import GenerationRequest
 from policy.decision import Decision, Outcome
 from reelproof.job_values import JobKind, JobRun, JobStep
@@ -90,6 +91,11 @@ def report_path(folder: Path) -> Path:
     return folder / "report.html"
 
 
+def pdf_path(folder: Path) -> Path:
+    """The same report as a PDF."""
+    return folder / "report.pdf"
+
+
 def card_path(folder: Path) -> Path:
     """The verdict as a piece of HTML for our own pages, escaped by the detector."""
     return folder / "card.html"
@@ -156,6 +162,7 @@ def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
     write_atomically(run.folder / "verdict.json", json.dumps(answer).encode(), mode=0o600)
     pictures, originals = thumbnails_of(clip), services.detector.kept_pictures(verdict)
     write_atomically(report_path(run.folder), render_html(verdict, pictures, originals).encode(), mode=0o600)
+    write_atomically(pdf_path(run.folder), render_pdf(verdict, pictures, originals), mode=0o600)
     write_atomically(card_path(run.folder), render_fragment(verdict, pictures, originals).encode(), mode=0o600)
     return {"conclusion": answer["conclusion"], "origin": answer["origin"]}
 

@@ -35,7 +35,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _OPEN_PATHS = re.compile(
     r"/|/studio|/audit|/review|/consent|/docs|/openapi\.json|/healthz|/readyz|/static/.*|/verdicts/[^/]+(?:/card)?"
-    r"|/v1/verify/[^/]+/report|/v1/audit/.*|/sbr/v1/.*|/\.well-known/c2pa-soft-binding-resolution"
+    r"|/v1/verify/[^/]+/report(?:\.pdf)?|/v1/trust/anchors|/v1/webhooks/key|/v1/audit/.*|/sbr/v1/.*|/\.well-known/c2pa-soft-binding-resolution"
 )
 _OPEN_QUESTION = "/sbr/v1/matches/byBinding"
 """A question that is posted only because a fingerprint is too long for an address."""
@@ -45,9 +45,10 @@ DESK_PATHS = re.compile(r"/v1/consents(?:/.*)?|/v1/reviews(?:/.*)?|/v1/audit/ent
 
 """Readable without a key: pages hold nothing, verdicts are found only by whoever knows their random ID, and the
 log is there to be checked by anybody."""
+# `wasm-unsafe-eval` lets our own C2PA reader (WebAssembly) run in the page; it lets no text be run as script.
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # `same-origin`, not `no-referrer`: under that a plain form of our own page would post with `Origin: null`.
 _HEADERS = {

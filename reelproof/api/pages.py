@@ -25,6 +25,7 @@ from reelproof.api.bodies import Form
 from reelproof.api.errors import sentences
 from reelproof.api.front_door import Door, FrontDoor
 from reelproof.api.uploads import submit_upload
+from reelproof.api.verification import c2pa_result
 from reelproof.job_values import Job, JobFailure, JobState
 from reelproof.pages import STATIC, TEMPLATES
 from reelproof.work import VERIFY, card_path, verdict_of
@@ -68,8 +69,12 @@ class _Static(StaticFiles):
     """Static files; an address with the version in it may be kept for ever."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Serve one file."""
-        answer = await super().get_response(path, scope)
+        """Serve one file; the WebAssembly module lies compressed and goes out as it lies."""
+        packed = path.endswith(".wasm")
+        answer = await super().get_response(f"{path}.gz" if packed else path, scope)
+        if packed:
+            answer.headers["Content-Encoding"] = "gzip"
+            answer.headers["Content-Type"] = "application/wasm"
         answer.headers["Cache-Control"] = _FOREVER if scope["query_string"].startswith(b"v=") else _SHORT
         return answer
 
@@ -93,7 +98,7 @@ def _environment() -> Environment:
 
 def _asset_version(folder: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
+    for file in sorted(folder.rglob("*.*")):
         digest.update(file.read_bytes())
     digest.update(style().encode())
     return digest.hexdigest()[:12]
@@ -211,6 +216,7 @@ async def _answer(door: FrontDoor, job: Job) -> dict[str, Any]:
     expires = rfc3339(datetime.fromtimestamp(job.expires_at or 0, UTC)).replace("T", " ").replace("Z", " UTC")
     return {
         "verdict": verdict,
+        "credential_holds": c2pa_result(verdict)["validation_state"] in ("valid", "trusted"),
         "headline": verdict["headline"],
         "card": Markup(await run_in_threadpool(card_path(folder).read_text)),
         "expires": expires,

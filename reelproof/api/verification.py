@@ -1,5 +1,7 @@
 """Asking where a clip comes from: `/v1/verify`, its report, and OpenAI's provenance checks for video."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +14,7 @@ from reelproof.api.errors import NotSupported, failure_response
 from reelproof.api.front_door import Door, FrontDoor, NotFound
 from reelproof.api.uploads import job_object, submit_fetched, submit_upload
 from reelproof.job_values import Job, JobState
-from reelproof.work import VERIFY, report_path, verdict_of
+from reelproof.work import VERIFY, pdf_path, report_path, verdict_of
 
 router = APIRouter(tags=["verify"])
 UPLOAD_BODY = {
@@ -76,6 +78,14 @@ async def verify_url(request: Request, door: Door, wait: bool = True, webhook: W
     return await _answered(request, door, job, wait, webhook)
 
 
+@router.get("/v1/trust/anchors")
+async def trust_anchors(door: Door) -> Response:
+    """Every root that this server trusts to sign claims or time-stamps (PEM), for a check of one's own."""
+    trust = door.services.trust
+    anchors = dict.fromkeys(one.pem.strip() for one in (*trust.claim_anchors(), *trust.time_stamp_anchors()))
+    return Response("\n".join(anchors) + "\n", media_type="application/x-pem-file")
+
+
 @router.get("/v1/webhooks/key")
 async def webhook_key(door: Door) -> dict[str, str]:
     """The public key that webhooks are signed with (Ed25519, `v1a` of the Standard Webhooks specification)."""
@@ -117,11 +127,23 @@ async def retrieve_verification(verification_id: str, door: Door) -> dict[str, A
 @router.get("/v1/verify/{verification_id}/report")
 async def verification_report(verification_id: str, door: Door) -> Response:
     """The self-contained HTML report of a finished verification."""
+    path = await _report(door, verification_id, report_path)
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/v1/verify/{verification_id}/report.pdf")
+async def verification_report_pdf(verification_id: str, door: Door) -> Response:
+    """The same report as a PDF, to print or to file."""
+    path = await _report(door, verification_id, pdf_path)
+    return FileResponse(path, media_type="application/pdf", filename=f"{verification_id}.pdf")
+
+
+async def _report(door: FrontDoor, verification_id: str, path_of: Callable[[Path], Path]) -> Path:
     job = await door.job(VERIFY, verification_id)
-    path = report_path(door.jobs.folder(job.job_id))
+    path = path_of(door.jobs.folder(job.job_id))
     if job.state is not JobState.COMPLETED or not path.is_file():
         raise NotFound("there is no report yet", code="not_found", hint="Ask again when it is completed.")
-    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+    return path
 
 
 @router.post("/v1/content_provenance_checks", openapi_extra=UPLOAD_BODY, tags=["openai"])

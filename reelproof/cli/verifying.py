@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ def verify(
     ] = None,
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write the report of one clip as a web page.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Write the report of one clip as a PDF.")] = None,
     require: Annotated[str | None, typer.Option(help="Exit 4 unless every clip has this conclusion.")] = None,
     listed: Annotated[
         Path | None, typer.Option("--list", metavar="FILE", help="Also the clips named in FILE, one path a line.")
@@ -53,17 +55,33 @@ def verify(
     if require is not None and require not in known:
         raise UsageError(f"{require!r} is no conclusion", code="require", hint=f"One of {', '.join(known)}.")
     clips = _clips_under([*(paths or []), *(_named_in(listed) if listed is not None else ())])
-    if (html is not None or bundle_out is not None) and len(clips) != 1:
+    written = _Written(html, pdf, bundle_out)
+    if written.is_asked and len(clips) != 1:
         raise UsageError(
-            "--html and --bundle-out take one clip", code="one_clip", hint="Verify the clips one by one for those."
+            "--html, --pdf and --bundle-out take one clip",
+            code="one_clip",
+            hint="Verify the clips one by one for those.",
         )
     if len(clips) == 1 and resume is None:
-        conclusions = [_one(clips[0], as_json, html, bundle_out)]
+        conclusions = [_one(clips[0], as_json, written)]
     else:
         conclusions = _batch(clips, as_json, resume)
     _require(require, clips, conclusions)
     if len(clips) == 1 and conclusions[0] == Conclusion.UNREADABLE:
         raise typer.Exit(5)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The files that are asked for beside the answer."""
+
+    html: Path | None
+    pdf: Path | None
+    bundle: Path | None
+
+    @property
+    def is_asked(self) -> bool:
+        return (self.html or self.pdf or self.bundle) is not None
 
 
 def _require(require: str | None, clips: list[Path], conclusions: list[str]) -> None:
@@ -76,7 +94,7 @@ def _require(require: str | None, clips: list[Path], conclusions: list[str]) -> 
         )
 
 
-def _one(clip: Path, as_json: bool, html: Path | None, bundle_out: Path | None) -> str:
+def _one(clip: Path, as_json: bool, written: _Written) -> str:
     from detector.report import summary_lines
 
     services = _services()
@@ -87,8 +105,8 @@ def _one(clip: Path, as_json: bool, html: Path | None, bundle_out: Path | None) 
     else:
         for line in summary_lines(verdict):
             out.print(line, markup=False)
-    if html is not None or bundle_out is not None:
-        _write_pages(services, clip, verdict, html, bundle_out)
+    if written.is_asked:
+        _write_pages(services, clip, verdict, written)
     return str(verdict.conclusion)
 
 
@@ -178,23 +196,26 @@ def _named_in(file: Path) -> Iterator[Path]:
     return (Path(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
-def _write_pages(
-    services: "Services", clip: Path, verdict: "Verdict", html: Path | None, bundle_out: Path | None
-) -> None:
+def _write_pages(services: "Services", clip: Path, verdict: "Verdict", written: _Written) -> None:
     from core.files import write_atomically
     from detector.report import render_html
+    from detector.reportpdf import render_pdf
     from reelproof.bundle import write_bundle
     from reelproof.thumbnails import thumbnails_of
 
-    page = render_html(verdict, thumbnails_of(clip), services.detector.kept_pictures(verdict))
-    if html is not None:
-        write_atomically(html, page.encode())
-        note(f"report written to {html}")
-    if bundle_out is not None:
+    pictures, originals = thumbnails_of(clip), services.detector.kept_pictures(verdict)
+    page = render_html(verdict, pictures, originals)
+    if written.html is not None:
+        write_atomically(written.html, page.encode())
+        note(f"report written to {written.html}")
+    if written.pdf is not None:
+        write_atomically(written.pdf, render_pdf(verdict, pictures, originals))
+        note(f"report written to {written.pdf}")
+    if written.bundle is not None:
         match = verdict.match if verdict.match is not None and verdict.match["content_agrees"] else None
         release = services.repository.get(match["manifest_id"]) if match is not None else None
-        write_bundle(bundle_out, verdict, page, release, services.clock.now())
-        note(f"evidence bundle written to {bundle_out}")
+        write_bundle(written.bundle, verdict, page, release, services.clock.now())
+        note(f"evidence bundle written to {written.bundle}")
 
 
 def _check_bundle(bundle: Path, paths: list[Path], as_json: bool) -> None:

@@ -96,7 +96,17 @@ async function followVerdict(id, signal) {
   }
 }
 
-async function showAnswer(id) {
+// The library for it is large: it is fetched only once a verdict is there, and never again.
+async function startOwnCheck(file) {
+  const section = document.querySelector(".own-check");
+  if (!section) return;
+  const picker = section.querySelector("input");
+  const run = async (chosen) => (await import(`/static/owncheck.js${new URL(import.meta.url).search}`)).checkHere(section, chosen);
+  picker.addEventListener("change", () => { if (picker.files.length) run(picker.files[0]); });
+  if (file) await run(file);
+}
+
+async function showAnswer(id, file = null) {
   const card = await (await call(`/verdicts/${id}/card`)).text();
   const answer = find("answer");
   answer.innerHTML = card;
@@ -107,6 +117,7 @@ async function showAnswer(id) {
   document.title = `${heading?.textContent.trim() ?? "Verdict"} · Reelproof`;
   answer.focus();
   scrollTo({ top: 0 });
+  startOwnCheck(file);
 }
 
 async function check(file) {
@@ -126,7 +137,7 @@ async function check(file) {
       throw fault;
     });
     await followVerdict(job.id, stopper.signal);
-    await showAnswer(job.id);
+    await showAnswer(job.id, file);
   } catch (fault) {
     show(find("working"), false);
     show(find("drop"));
@@ -357,5 +368,6 @@ if (document.querySelector("[data-desk]")) {
 }
 if (find("drop")) startCheckPage();
 if (document.body.dataset.page === "studio") startStudio();
+startOwnCheck();
 const following = find("working")?.dataset.follow;
 if (following) followPage(following);
