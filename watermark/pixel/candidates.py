@@ -1,6 +1,6 @@
-"""From the places that a blind search grew to one sighting: each is timed roughly, the best ones fully.
+"""From the anchors of a blind search to one sighting: every anchor is grown, what grew best is timed.
 
-A full timing costs eight times a rough one, and nearly all places are nothing.
+Timing a place costs as much as growing eight, and the mark's own anchor is often not the strongest one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,52 +12,50 @@ from watermark.pixel.anchors import Anchor
 from watermark.pixel.correlation import THREADS
 from watermark.pixel.field import Matrix
 from watermark.pixel.reading import FALSE_POSITIVE_RATE, NOTHING, Block, Sighting, timed
-from watermark.pixel.timing import PHASES, STATISTICS
+from watermark.pixel.timing import PHASES
 
 One = TypeVar("One")
 Other = TypeVar("Other")
 
-_TIMED_FULLY = 2
+_AT_ONCE = 2 * THREADS
+_TIMED = 2
+_SURELY_Z = 10.0
+"""No growth of nothing reaches it: with 48^8 places to grow to, the chance is under 1e-9 an anchor."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place under a key, and how many looks led there: for what all its values say, and, where the search did not
-    use the standing layer, for what that layer says alone."""
+    """A place under a key, the score that it grew to, and how many looks led there: for what all its values say,
+    and, where the search did not use the standing layer, for what that layer says alone."""
 
+    z: float
     key_id: int
     matrix: Matrix
     everything_looks: float
     unseen_looks: float | None = None
 
-    def timed(self, block: Block, phases: Sequence[int]) -> Sighting:
-        """The best of its timings. Whichever are tried, all count."""
+    def timed(self, block: Block) -> Sighting:
+        """The best of its timings."""
         alone = replace(block, keys={self.key_id: block.keys[self.key_id]})
-        found = timed(alone, self.matrix, phases)
-        timings = float(PHASES * STATISTICS)
-        ways = [replace(found, looks=self.everything_looks * timings)]
+        found = timed(alone, self.matrix, range(PHASES))
+        ways = [replace(found, looks=self.everything_looks * found.looks)]
         if self.unseen_looks is not None:
-            ways.append(replace(found, z=found.z_standing, looks=self.unseen_looks * timings))
+            ways.append(replace(found, z=found.z_standing, looks=self.unseen_looks * found.looks))
         return min(ways, key=_rank)
 
 
 def best_timed(block: Block, anchors: Sequence[Anchor], placed: Callable[[Anchor], list[Candidate]]) -> Sighting:
-    """The best sighting among the places that anchors lead to. Anchors come strongest first, and no more are asked
-    for once one stands plainly."""
-
-    def roughly(anchor: Anchor) -> list[tuple[Sighting, Candidate]]:
-        return [(candidate.timed(block, (0,)), candidate) for candidate in placed(anchor)]
-
-    found: list[tuple[Sighting, Candidate]] = []
-    for start in range(0, len(anchors), THREADS):
-        for some in side_by_side(roughly, anchors[start : start + THREADS]):
+    """The best sighting among the places that anchors lead to. No more anchors are followed once one surely led to
+    the mark."""
+    found: list[Candidate] = []
+    for start in range(0, len(anchors), _AT_ONCE):
+        for some in side_by_side(placed, anchors[start : start + _AT_ONCE]):
             found += some
-        found.sort(key=lambda one: _rank(one[0]))
-        if found and plainly(found[0][0]):
+        found.sort(key=lambda candidate: -candidate.z)
+        if found and found[0].z >= _SURELY_Z:
             break
-    best = [candidate for _, candidate in found[:_TIMED_FULLY]]
-    fully = side_by_side(lambda candidate: candidate.timed(block, range(PHASES)), best)
-    return min(fully, key=_rank, default=NOTHING)
+    timed_fully = side_by_side(lambda candidate: candidate.timed(block), found[:_TIMED])
+    return min(timed_fully, key=_rank, default=NOTHING)
 
 
 def plainly(sighting: Sighting) -> bool:

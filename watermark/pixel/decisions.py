@@ -39,7 +39,7 @@ _SEARCHED_MIN_PX = 24
 
 _WINDOW_TURNS = 4
 _SEARCH_TURNS = 3
-_KEPT = 6
+_KEPT, _CUTS_KEPT = 24, 6
 _USUAL_LONG_PX = (
     *(144, 160, 176, 192, 224, 240, 256, 288, 320, 336, 340, 352, 360, 368, 384, 400, 416, 426, 432, 448),
 )
@@ -47,6 +47,7 @@ _USUAL_SHAPES = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16, 3 / 2, 2 / 3, 2.35, 1.85)
 _TURNED = tuple((turns, flipped) for turns in range(4) for flipped in (False, True) if turns or flipped)
 _SCALES = (0.25, 2.6)
 _POINTS = tuple((x, y) for y in (0.3, 0.5, 0.7) for x in (0.25, 0.5, 0.75))
+_MIDDLE = (0.5, 0.5)
 _QUIET_FLOOR = 0.01
 _REACH_DEG = 12.0
 _WORTH_REFINING_Z = 5.0
@@ -126,9 +127,13 @@ class BlindSearch:
     shears: tuple[float, ...] = (0.0,)
     flips: tuple[bool, ...] = (False,)
     coarse: float = 1.0
+    also_middle: bool = False
 
     def views(self, centre: tuple[float, float]) -> list[View]:
-        """Every view this search tries, of a patch around a point of the unit square."""
+        """Every view this search tries, of a patch around a point of the unit square, and around its middle."""
+        return [*self._around(centre), *(self._around(_MIDDLE) if self.also_middle else ())]
+
+    def _around(self, centre: tuple[float, float]) -> list[View]:
         angles = [
             turn + angle
             for turn in self.turns_deg
@@ -162,7 +167,7 @@ def _cut(block: Block, window: Block) -> Sighting:
     turns = window.turns()[:_WINDOW_TURNS]
     if not turns:
         return NOTHING
-    layer, anchors = _turning_layer(window, turns), WholeSearch(turns, block.keys).run(_KEPT)
+    layer, anchors = _turning_layer(window, turns), WholeSearch(turns, block.keys).run(_CUTS_KEPT)
 
     def placed(anchor: Anchor) -> list[Candidate]:
         key = block.keys[anchor.key_id]
@@ -170,8 +175,8 @@ def _cut(block: Block, window: Block) -> Sighting:
         near = nudge(layer.sums, signs, anchor.matrix)
         # Two ways to place it, the better one twice: moved as a whole, or grown as any other anchor.
         far = grow(layer.sums, signs, near.matrix)
-        ways = ((near.matrix, NUDGE_LOOKS), (far.matrix, GROWTH_LOOKS))
-        return [Candidate(anchor.key_id, matrix, 2.0 * anchors.looks * looks) for matrix, looks in ways]
+        ways = ((near, NUDGE_LOOKS), (far, GROWTH_LOOKS))
+        return [Candidate(one.z, anchor.key_id, one.matrix, 2.0 * anchors.looks * looks) for one, looks in ways]
 
     best = best_timed(block, anchors.best, placed)
     return _to_the_last_pixel(block, window, best, anchors)
@@ -210,11 +215,11 @@ def _best_grown(block: Block, layer: Layer, anchors: Anchors) -> Sighting:
     def placed(anchor: Anchor) -> list[Candidate]:
         key = block.keys[anchor.key_id]
         signs = [pilot_chips(key, plane) for plane in layer.planes[anchor.hypothesis]]
-        matrix = grow(layer.sums, signs, anchor.matrix).matrix
+        grown = grow(layer.sums, signs, anchor.matrix)
         # Two ways to weigh it, the better one twice: all there is, with every look of search and growth; or only
         # the standing layer, which was not searched, whose signs the search knows nothing of.
         everything, unseen = 2.0 * anchors.looks * GROWTH_LOOKS, 2.0 * len(anchors.best)
-        return [Candidate(anchor.key_id, matrix, everything, unseen)]
+        return [Candidate(grown.z, anchor.key_id, grown.matrix, everything, unseen)]
 
     return best_timed(block, [anchor for anchor in anchors.best if anchor.key_id >= 0], placed)
 
@@ -226,7 +231,7 @@ def _turning_layer(window: Block, turns: Sequence[Turn] | None = None) -> Layer:
 
 
 _STRETCHED = (0.56, 0.67, 0.75, 0.84, 0.92, 1.09, 1.19, 1.33, 1.5, 1.78)
-_TILTED, _SHEARS = (0.79, 0.89, 1.0, 1.12, 1.26), (-0.3, -0.15, 0.0, 0.15, 0.3)
+_TILTED, _SHEARS = (0.72, 0.85, 1.0, 1.18, 1.39), (-0.36, -0.18, 0.0, 0.18, 0.36)
 _FILMED, _LEANS = (0.93, 1.0, 1.075), (-0.06, 0.0, 0.06)
 
 _BLIND = (
@@ -234,6 +239,6 @@ _BLIND = (
     BlindSearch(48, (0.9, 1.4), 4.0, aspects=_FILMED, shears=_LEANS, coarse=1.5),
     BlindSearch(32, (0.75, 1.35), turns_deg=(90.0, 180.0, 270.0), coarse=1.5),
     BlindSearch(24, (0.4, 2.0), 0.0, aspects=_STRETCHED, coarse=1.3),
-    BlindSearch(20, (1.08, 1.72), 6.0, aspects=_TILTED, shears=_SHEARS, coarse=1.5),
+    BlindSearch(20, (1.05, 1.8), 10.0, aspects=_TILTED, shears=_SHEARS, coarse=1.8, also_middle=True),
     BlindSearch(32, (0.75, 1.35), flips=(True,), coarse=1.5),
 )
