@@ -1,4 +1,4 @@
-"""Trains the harm heads from the seed templates of `data/harm_seeds.toml`.
+"""Trains the harm heads on the prompts of `harm_prompts.py`.
 
     python -m policy.train_harm_heads [--out DIR] [--encoder FOLDER]
 
@@ -11,14 +11,11 @@ import argparse
 import hashlib
 import io
 import json
-import random
-import re
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,22 +25,14 @@ from sklearn.model_selection import GroupKFold
 
 from core.files import write_atomically
 from policy.harm_heads import DIMENSIONS, SETTINGS, WEIGHTS, features, words_in
+from policy.harm_prompts import BENIGN, CLASSES, WORD, Seeded, load_seeds, training_texts
 from policy.lists import load_lists
 from policy.minilm import SentenceEncoder
 from policy.minilm_heads import HEADS_FILE
 
-CLASSES = ("sexual", "minors", "violence", "hate", "self_harm", "scam", "political")
-FALSE_BLOCK_RATE = 0.005
+FALSE_BLOCK_RATE = 0.004
 WORD_BLOCK_RATE = 0.0005
-_SEEDED_BENIGN = ("near", "benign", "everyday", "people", "labels")
-_WORD = "word"
-_BENIGN = (*_SEEDED_BENIGN, _WORD)
-# Every so many words of the word list are put into these frames: no ordinary word may sound harmful by itself.
-_WORD_STEP = 12
-_WORD_FRAMES = ("{w}", "{w} {v}", "a {w}", "the {w} {where}", "{w} and {v}", "a video of {w}", "{w} {v} {w}")
-_FILLINGS = 12
-_SEED = 20261121
-_REGULARISATION = 8.0
+_REGULARISATION = 2.0
 _FOLDS = 4
 # Below even odds with some room a head is not heard, whatever the benign prompts say.
 _MIN_THRESHOLD = 1.0
@@ -70,7 +59,7 @@ class Prompts:
 
     def benign(self) -> NDArray[np.bool_]:
         """Which prompts are of no class."""
-        found: NDArray[np.bool_] = np.isin(self.labels, _BENIGN)
+        found: NDArray[np.bool_] = np.isin(self.labels, BENIGN)
         return found
 
 
@@ -81,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoder", type=Path, help="folder of a MiniLM: train on its sentence vectors")
     given = parser.parse_args(arguments)
     encoder = SentenceEncoder.load(given.encoder) if given.encoder else None
-    seeds = tomllib.loads((_DATA / "harm_seeds.toml").read_text(encoding="utf-8"))
-    prompts = gathered([*seeded(seeds), *worded(seeds, load_lists().words)], encoder)
+    lists = load_lists()
+    prompts = gathered(training_texts(load_seeds(_DATA, lists), lists.words), encoder)
     training, held_out = prompts.kept(~prompts.is_held_out), prompts.kept(prompts.is_held_out)
     thresholds = {name: threshold_of(training, name) for name in CLASSES}
     heads = {name: fitted(training, name) for name in CLASSES}
@@ -96,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def gathered(texts: Iterable["Seeded"], encoder: SentenceEncoder | None = None) -> Prompts:
+def gathered(texts: Iterable[Seeded], encoder: SentenceEncoder | None = None) -> Prompts:
     """The features of texts, as rows: n-grams, or an encoder's vectors."""
     kept = list(texts)
     return Prompts(
@@ -107,64 +96,10 @@ def gathered(texts: Iterable["Seeded"], encoder: SentenceEncoder | None = None) 
     )
 
 
-def _by_grams(kept: list["Seeded"]) -> csr_matrix:
+def _by_grams(kept: list[Seeded]) -> csr_matrix:
     columns, values = zip(*(features(words_in(each.text)) for each in kept), strict=True)
     starts = np.cumsum([0, *map(len, columns)])
     return csr_matrix((np.concatenate(values), np.concatenate(columns), starts), shape=(len(kept), DIMENSIONS))
-
-
-class Seeded(NamedTuple):
-    """One training text: its class, the number of the template it came from, whether that is held out."""
-
-    text: str
-    label: str
-    template: int
-    is_held_out: bool
-
-
-def seeded(seeds: dict[str, Any]) -> Iterator[Seeded]:
-    """Every template filled some times."""
-    draw = random.Random(_SEED)
-    number = 0
-    for label in (*CLASSES, *_SEEDED_BENIGN):
-        for seed, frames in _seeds_of(seeds[label]):
-            number += 1
-            fillings = seeds[label].get("fillings", _FILLINGS)
-            texts = {filled(draw.choice(frames), seeds["slots"], draw) for _ in range(fillings)}
-            for text in sorted(texts):
-                yield Seeded(text, label, number, _is_held_out(seed))
-
-
-def worded(seeds: dict[str, Any], words: frozenset[str]) -> Iterator[Seeded]:
-    """Words of a dictionary in short frames, but for those that only harmful seeds use."""
-    draw = random.Random(_SEED)
-    harmful, harmless = (_vocabulary(seeds, labels) for labels in (CLASSES, _SEEDED_BENIGN))
-    chosen = [word for word in sorted(words)[::_WORD_STEP] if len(word) > 2 and word not in harmful - harmless]
-    for number, word in enumerate(chosen):
-        text = draw.choice(_WORD_FRAMES).replace("{w}", word).replace("{v}", draw.choice(chosen))
-        yield Seeded(filled(text, seeds["slots"], draw), _WORD, -1 - number, _is_held_out(word))
-
-
-def _vocabulary(seeds: dict[str, Any], labels: Iterable[str]) -> set[str]:
-    texts = [text for label in labels for key in ("templates", "phrases") for text in seeds[label].get(key, ())]
-    return {word for text in texts for word in words_in(text)}
-
-
-def _is_held_out(seed: str) -> bool:
-    return hashlib.sha256(seed.encode()).digest()[0] % 4 == 0
-
-
-def _seeds_of(section: dict[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
-    """Each template, and each phrase with the frames it is put into: what is held out together."""
-    for template in section["templates"]:
-        yield template, [template]
-    for phrase in section.get("phrases", ()):
-        yield phrase, [frame.replace("{p}", phrase) for frame in section["frames"]]
-
-
-def filled(template: str, slots: dict[str, list[str]], draw: random.Random) -> str:
-    """A template with each slot filled at random."""
-    return re.sub(r"\{(\w+)\}", lambda match: draw.choice(slots[match[1]]), template)
 
 
 def fitted(prompts: Prompts, name: str) -> LogisticRegression:
@@ -185,7 +120,7 @@ def threshold_of(prompts: Prompts, name: str) -> float:
         chosen = np.zeros(len(scores), dtype=bool)
         chosen[training] = True
         scores[testing] = fitted(prompts.kept(chosen), name).decision_function(prompts.rows[testing])
-    is_word = prompts.labels == _WORD
+    is_word = prompts.labels == WORD
     return float(
         max(
             _MIN_THRESHOLD,
@@ -198,7 +133,7 @@ def threshold_of(prompts: Prompts, name: str) -> float:
 def measured(head: LogisticRegression, held_out: Prompts, name: str, threshold: float) -> dict[str, float]:
     """Recall and false blocks on templates held out whole, with the numbers of prompts and templates."""
     above = head.decision_function(held_out.rows) > threshold
-    is_word = held_out.labels == _WORD
+    is_word = held_out.labels == WORD
     positives, benign = held_out.positives(name), held_out.benign() & ~is_word
     return {
         "recall": round(float(above[positives].mean()), 4),
