@@ -1,6 +1,6 @@
 """Does the embedded model do what it is told? `python -m bench.generator [--quick] [--json]`
 
-Fifty prompts whose (colour, shape, motion) training never saw are sampled, and colour and shape of the main
+Two hundred prompts whose (colour, shape, motion) training never saw are sampled, and colour and shape of the main
 object are read off the pixels. Beside each score stands its ceiling: the same reading on the rendered scenes
 themselves, and on those through the autoencoder. Also flicker, PSNR, times, and how much of the initial noise
 comes back after the autoencoder and after H.264. A contact sheet goes to out/bench/generator.png.
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from bench.generator_following import measure_following
 from bench.generator_reading import Reading, read_clip
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
@@ -29,14 +30,14 @@ from generator.scenes import SceneSpec, caption, held_out_specs, render_scene
 from generator.training.vae_stage import held_out_psnr
 
 OUT = Path("out/bench")
-PROMPTS, QUICK_PROMPTS = 50, 10
+PROMPTS, QUICK_PROMPTS = 200, 10
 INVERTED, QUICK_INVERTED = 8, 2
 
 
 def main() -> None:
     """Run the bench and print its figures."""
     parser = argparse.ArgumentParser(prog="bench.generator", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 prompts instead of 50")
+    parser.add_argument("--quick", action="store_true", help="10 prompts instead of 200")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
     parser.add_argument("--weights", type=Path, help="a weights folder instead of the shipped one")
     parser.add_argument("--guidance", type=float, help="guidance scale instead of the default")
@@ -74,7 +75,8 @@ def measure(
     found["flicker_rendered"] = round(float(np.mean([flicker(render_scene(spec).frames) for spec in specs])), 4)
     found["vae_psnr_db"] = round(held_out_psnr(backend.network.vae, backend.network.config, len(specs)), 2)
     count = QUICK_INVERTED if quick else INVERTED
-    return found | noise_recovery(backend, requests[:count], clips[:count], quiet)
+    found |= noise_recovery(backend, requests[:count], clips[:count], quiet)
+    return found | measure_following(backend, quick=quick, quiet=quiet)
 
 
 def scores(name: str, specs: list[SceneSpec], readings: list[Reading]) -> dict[str, float]:

@@ -20,7 +20,7 @@ CHROMA = 0.27
 """Between the palest object in shade (0.33) and the most colourful background (the sky, 0.20)."""
 SMALLEST_SHARE = 0.004
 """Share of the picture an object must cover to be read at all."""
-FRAMES_READ = 9
+FRAMES_READ, PAIR_FRAMES_READ = 9, 5
 _SIDE = 48
 _TURNS = {"ball": 1, "ring": 1, "cube": 9, "triangle": 12, "star": 8, "heart": 24}
 _PERIOD = {"ball": 1.0, "ring": 1.0, "cube": 1 / 4, "triangle": 1 / 3, "star": 1 / 5, "heart": 1.0}
@@ -61,17 +61,53 @@ def read_clip(frames: RGB) -> Reading:
     return Reading(colour, shape, means[shape] if shape else 0.0)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """One of two objects: what was seen, and where, in pixels."""
+
+    colour: str
+    shape: str
+    x_px: float
+    y_px: float
+
+
+def read_pair(frames: RGB) -> list[Placed]:
+    """The two largest objects of a clip (F, H, W, 3) by five frames; fewer if fewer are seen."""
+    votes: dict[str, list[tuple[float, float, dict[str, float]]]] = {}
+    for frame in frames[np.linspace(2, len(frames) - 3, PAIR_FRAMES_READ).astype(int)]:
+        for mask in object_masks(frame, 2):
+            rows, columns = np.nonzero(mask)
+            seen = _normalised(mask)
+            fits = {
+                kind: max(_overlap(seen, drawn) - cost for drawn, cost in silhouettes(kind)) for kind in DISTANCES
+            }
+            votes.setdefault(_colour(frame, mask)[0], []).append((columns.mean(), rows.mean(), fits))
+    most = sorted(votes, key=lambda colour: -len(votes[colour]))[:2]
+    return [
+        Placed(
+            colour,
+            max(DISTANCES, key=lambda kind: sum(fits[kind] for *_, fits in votes[colour])),
+            float(np.mean([x for x, *_ in votes[colour]])),
+            float(np.mean([y for _, y, _ in votes[colour]])),
+        )
+        for colour in most
+    ]
+
+
 def object_mask(frame: RGB) -> NDArray[np.bool_] | None:
     """The largest connected patch of strong chroma (H, W), or None."""
+    found = object_masks(frame, 1)
+    return found[0] if found else None
+
+
+def object_masks(frame: RGB, most: int) -> list[NDArray[np.bool_]]:
+    """Up to `most` connected patches of strong chroma (H, W), the largest first."""
     smooth = cv2.GaussianBlur(frame, (0, 0), frame.shape[0] / 170)
     strong = (smooth.max(axis=2).astype(int) - smooth.min(axis=2) > CHROMA * 255).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(strong)
-    if count < 2:
-        return None
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    if stats[largest, cv2.CC_STAT_AREA] < SMALLEST_SHARE * strong.size:
-        return None
-    return np.asarray(labels == largest)
+    areas = stats[1:count, cv2.CC_STAT_AREA]
+    largest = [n for n in np.argsort(-areas)[:most] if areas[n] >= SMALLEST_SHARE * strong.size]
+    return [np.asarray(labels == n + 1) for n in largest]
 
 
 @lru_cache

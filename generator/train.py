@@ -5,6 +5,7 @@ text encoder and transformer, `DIR/weights`. Started again with the same DIR it 
 """
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from generator.embedded.weights import load_model, save_model
 from generator.scenes.captions import vocabulary
 from generator.training.dit_stage import train_denoiser
 from generator.training.latents import make_pools
-from generator.training.run import Run
+from generator.training.run import Paused, Run
 from generator.training.vae_stage import train_decoder, train_vae
 
 
@@ -37,7 +38,7 @@ class Budget:
 BUDGETS = {
     "nano": Budget(12.5, 6.0, 40.0, 900, 2000, 5000),
     "smoke": Budget(0.3, 0.1, 0.4, 24, 48, 96),
-    "large": Budget(420.0, 120.0, 720.0, 20_000, 50_000, 50_000),
+    "large": Budget(7.0, 2.0, 13.0, 6_000, 16_000, 16_000),
 }
 
 
@@ -49,11 +50,14 @@ def train(
     seed: int = 0,
     quiet: bool = False,
     start: Path | None = None,
+    device: str = "cpu",
+    pause_after_s: float | None = None,
 ) -> str:
     """Train `preset` into `out`/weights; returns the model's digest. `minutes` scales the stages' budgets.
 
     `start` is a weights folder of the same sizes to go on from: its autoencoder's encoder and scale are kept, its
-    words keep their meaning, words it never heard are added.
+    words keep their meaning, words it never heard are added. Raises `generator.training.run.Paused` after
+    `pause_after_s` of wall time; the same call goes on from there.
     """
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
@@ -65,7 +69,7 @@ def train(
         else minutes / (budget.vae_minutes + budget.decoder_minutes + budget.denoiser_minutes)
     )
     # Compiling costs minutes, which a small preset's whole training does not take.
-    run = Run(out, seed, compiled=preset != "smoke", quiet=quiet)
+    run = Run(out, seed, compiled=preset != "smoke", quiet=quiet, device=device, pause_after_s=pause_after_s)
     return _stages(config, budget, share, run, load_model(start)[0] if start else None)
 
 
@@ -82,7 +86,7 @@ def _stages(config: ModelConfig, budget: Budget, share: float, run: Run, start: 
     model = EmbeddedModel(config, tokenizer)
     model.vae.load_state_dict(vae.state_dict())
     model.denoiser.load_state_dict(denoiser.state_dict())
-    return save_model(model, run.folder / "weights")
+    return save_model(model, run.folder / "weights", is_small=config.name == "large")
 
 
 def grown(start: EmbeddedModel, tokenizer: WordTokenizer) -> Denoiser:
@@ -109,11 +113,24 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="minutes of training steps in all, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="a weights folder of the same sizes to go on from")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--pause-after", type=float, help="wall minutes before it stops, to go on another time")
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves torch's choice")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    train(arguments.preset, arguments.out, minutes=arguments.minutes, seed=arguments.seed, start=arguments.start)
+    try:
+        train(
+            arguments.preset,
+            arguments.out,
+            minutes=arguments.minutes,
+            seed=arguments.seed,
+            start=arguments.start,
+            device=arguments.device,
+            pause_after_s=arguments.pause_after and arguments.pause_after * 60,
+        )
+    except Paused:
+        sys.stdout.write(f"paused; the same command goes on from {arguments.out}\n")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ def train_denoiser(
     """
     torch.manual_seed(run.seed)
     net = copy.deepcopy(start).requires_grad_(True) if start else Denoiser(config, len(tokenizer))
+    net = net.to(run.device)
     stages = stages_for(config)[1 if start else 0 :]
     average = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(net), lr=PEAK_RATE, betas=(0.9, 0.97), fused=True)
@@ -71,7 +72,8 @@ def train_denoiser(
         rate = PEAK_RATE * _schedule(watch.fraction, step)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _loss(config, net, pools[frames > 1], tokenizer, frames, batch, rng, draw)
+        with run.mixed():
+            loss = _loss(config, net, pools[frames > 1], tokenizer, frames, batch, rng, draw, run.device)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -93,7 +95,7 @@ def train_denoiser(
             }
             run.save("denoiser", {**model, "spent_s": watch.spent_s, "step": step})
     watch.stop()
-    return average
+    return average.to("cpu")
 
 
 def _loss(
@@ -105,19 +107,20 @@ def _loss(
     batch: int,
     rng: np.random.Generator,
     draw: torch.Generator,
+    device: str = "cpu",
 ) -> Tensor:
     rows = rng.integers(len(pool.specs), size=batch).tolist()
-    clean = pool.latents[rows, :, :frames].float()
+    clean = pool.latents[rows, :, :frames].float().to(device)
     texts = ["" if rng.random() < GUIDANCE_DROPOUT else text for text in pool.captions(rows, rng)]
-    ids = tokenizer.batch(texts, config.text.max_tokens)
+    ids = tokenizer.batch(texts, config.text.max_tokens).to(device)
     floor = config.vae.noise_floor
-    t = draw_times(batch, TRAINING_SHIFT, draw)
+    t = draw_times(batch, TRAINING_SHIFT, draw).to(device)
     wide = t.view(-1, 1, 1, 1, 1)
-    noisy = (1 - wide) * clean + spread(wide, floor) * torch.randn(clean.shape, generator=draw)
+    noisy = (1 - wide) * clean + spread(wide, floor) * torch.randn(clean.shape, generator=draw).to(device)
     weight = t / spread(t, floor) ** 2
     if frames == 1:
         return (weight * (forward(noisy, t, ids) - clean).square().mean((1, 2, 3, 4))).mean()
-    known = draw_known(batch, token_frames(config), draw)
+    known = draw_known(batch, token_frames(config), draw).to(device)
     given = latent_frames_of(known, config)
     noisy = torch.where(given[:, None, :, None, None], clean, noisy)
     squared = (forward(noisy, token_times(t, known, config), ids) - clean).square().mean((1, 3, 4))

@@ -65,6 +65,7 @@ def _encoded(
 ) -> tuple[Tensor, list[dict[str, Any]]]:
     first = run.seed * 10_000_000 + offset
     scenes = rendered_scenes(range(first, first + count), frames, config.size_px)
+    vae.to(run.device)
     raw: list[Tensor] = []
     specs: list[dict[str, Any]] = []
     waiting: list[Tensor] = []
@@ -73,8 +74,9 @@ def _encoded(
         specs.append(asdict(scene.spec))
         waiting.append(torch.from_numpy(scene.frames).permute(3, 0, 1, 2))
         if len(waiting) == batch or index == count - 1:
-            raw.append(_encode(vae.encoder, torch.stack(waiting)))
+            raw.append(_encode(vae.encoder, torch.stack(waiting).to(run.device)).cpu())
             waiting = []
+    vae.to("cpu")
     return torch.cat(raw), specs
 
 

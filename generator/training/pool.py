@@ -4,6 +4,7 @@ Workers are separate processes that only render; a scene's seed decides everythi
 """
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 
 import cv2
@@ -13,17 +14,22 @@ from numpy.typing import NDArray
 from generator.scenes import RenderedScene, draw_spec, render_scene
 
 CROPS_PER_SCENE = 6
+WORKERS = max(2, len(os.sched_getaffinity(0)) - 1)
+"""Rendering processes."""
+
 CROP_FRAMES = 5
 
 
-def rendered_scenes(seeds: range, frames: int, size_px: int, workers: int = 2) -> Iterator[RenderedScene]:
+def rendered_scenes(seeds: range, frames: int, size_px: int, workers: int = WORKERS) -> Iterator[RenderedScene]:
     """Scenes for `seeds`, in order, rendered ahead by worker processes."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         yield from pool.imap(_scene, ((seed, frames, size_px) for seed in seeds), chunksize=4)
 
 
-def crops(seeds: range, frames: int, size_px: int, crop_px: int, workers: int = 2) -> Iterator[NDArray[np.uint8]]:
+def crops(
+    seeds: range, frames: int, size_px: int, crop_px: int, workers: int = WORKERS
+) -> Iterator[NDArray[np.uint8]]:
     """For each seed `CROPS_PER_SCENE` crops, uint8 (6, 5, crop, crop, 3), mostly about the object."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:

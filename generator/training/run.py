@@ -17,12 +17,16 @@ Compilable = TypeVar("Compilable", bound=Callable[..., Any])
 
 @dataclass
 class Run:
-    """One training run's folder and switches. `compiled` asks for torch's compiler where a C++ one is found."""
+    """One training run's folder and switches. `compiled` asks for torch's compiler where a C++ one is found; after
+    `pause_after_s` of wall time a stage saves its checkpoint and raises `Paused`."""
 
     folder: Path
     seed: int = 0
     compiled: bool = True
     quiet: bool = False
+    device: str = "cpu"
+    pause_after_s: float | None = None
+    _begun_s: float = field(default_factory=time.monotonic)
     _log: list[dict[str, float | str]] = field(default_factory=list)
 
     def log(self, stage: str, **facts: float) -> None:
@@ -40,8 +44,16 @@ class Run:
         torch.save(state, draft)
         os.replace(draft, target)
 
+    def is_over(self) -> bool:
+        """Whether this process has had its wall time."""
+        return self.pause_after_s is not None and time.monotonic() - self._begun_s >= self.pause_after_s
+
+    def mixed(self) -> torch.autocast:
+        """bfloat16 where the device is made for it, nothing elsewhere."""
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu")
+
     def load(self, name: str) -> dict[str, Any] | None:
-        """A checkpoint's state, or None where there is none."""
+        """A checkpoint's state, on the CPU, or None where there is none."""
         path = self.folder / f"{name}.pt"
         if not path.exists():
             return None
@@ -63,17 +75,22 @@ class Run:
         return self.compiled and shutil.which("g++") is not None
 
 
+class Paused(Exception):
+    """The process had its wall time; its checkpoint lies in the run's folder, and the same command goes on."""
+
+
 class Stopwatch:
     """Seconds of training so far, counted on from a checkpoint, against a budget; shows a progress bar.
 
     A second is one second of all of torch's threads at work (CPU time over threads), so that a budget buys the same
-    training on a machine that is busy with other things.
+    training on a machine that is busy with other things; on an accelerator it is one on the clock.
     """
 
     def __init__(self, run: Run, title: str, budget_s: float, spent_s: float = 0.0) -> None:
         self.budget_s = budget_s
+        self._run = run
         self._before = spent_s
-        self._start = _worked_s()
+        self._start = self._worked_s()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, disable=run.quiet)
         self._task = self._bar.add_task(title, total=budget_s)
@@ -82,7 +99,7 @@ class Stopwatch:
     @property
     def spent_s(self) -> float:
         """Seconds of training, this process and those before."""
-        return self._before + _worked_s() - self._start
+        return self._before + self._worked_s() - self._start
 
     @property
     def fraction(self) -> float:
@@ -91,17 +108,20 @@ class Stopwatch:
 
     def restart(self) -> None:
         """Count from now: the first step's compilation is not training."""
-        self._start = _worked_s()
+        self._start = self._worked_s()
 
     def tick(self, note: str) -> bool:
-        """Show `note`; whether there is budget left."""
+        """Show `note`; whether there is budget and wall time left."""
         self._bar.update(self._task, completed=min(self.spent_s, self.budget_s), description=note)
-        return self.spent_s < self.budget_s
+        return self.spent_s < self.budget_s and not self._run.is_over()
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Take the bar away. Raises `Paused` if the budget is not spent: what follows needs the finished stage."""
         self._bar.stop()
+        if self.spent_s < self.budget_s:
+            raise Paused
 
-
-def _worked_s() -> float:
-    return time.process_time() / torch.get_num_threads()
+    def _worked_s(self) -> float:
+        if self._run.device != "cpu":
+            return time.perf_counter()
+        return time.process_time() / torch.get_num_threads()

@@ -81,8 +81,8 @@ def to_unit(frames: Tensor) -> Tensor:
 def codec_damage(clip: Tensor) -> Tensor:
     """What a codec takes away, differentiably: fine detail of some clips, and a few grey levels everywhere."""
     blurred = F.interpolate(F.avg_pool3d(clip, (1, 2, 2)), scale_factor=(1, 2, 2), mode="nearest")
-    keep = torch.rand(clip.shape[0], 1, 1, 1, 1)
-    level = torch.rand(clip.shape[0], 1, 1, 1, 1) * (5 / 127.5)
+    keep, level = (torch.rand(clip.shape[0], 1, 1, 1, 1, device=clip.device) for _ in "kl")
+    level = level * (5 / 127.5)
     mixed = clip * keep + blurred * (1 - keep)
     return mixed.clamp(-1, 1) + level * torch.randn_like(clip)
 
@@ -101,12 +101,14 @@ def _optimise(
     """Step `learner` (the VAE or a part of it) for `minutes`, with checkpoints of the whole VAE under `name`."""
     optimizer = torch.optim.AdamW(learner.parameters(), lr=peak_rate, betas=(0.9, 0.97), fused=True)
     spent, step = 0.0, 0
+    vae.to(run.device)
     state = run.load(name)
     if state:
         vae.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         spent, step = state["spent_s"], state["step"]
     if spent >= minutes * 60:
+        vae.to("cpu")
         return
     pool = _crop_pool(config, scenes, run)
     draw = torch.Generator().manual_seed(run.seed + step)
@@ -115,8 +117,9 @@ def _optimise(
     while going:
         for group in optimizer.param_groups:
             group["lr"] = peak_rate * _rate(watch.fraction, step)
-        clip = to_unit(pool[torch.randint(len(pool), (BATCH,), generator=draw)])
-        found = losses(clip, watch.fraction)
+        clip = to_unit(pool[torch.randint(len(pool), (BATCH,), generator=draw)].to(run.device))
+        with run.mixed():
+            found = losses(clip, watch.fraction)
         optimizer.zero_grad(set_to_none=True)
         found["loss"].backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
@@ -130,6 +133,7 @@ def _optimise(
         if step % 250 == 0 or not going:
             state = {"model": vae.state_dict(), "optimizer": optimizer.state_dict()}
             run.save(name, {**state, "spent_s": watch.spent_s, "step": step})
+    vae.to("cpu")
     watch.stop()
     run.log(f"{name}_check", step=step, psnr_db=held_out_psnr(vae, config))
 
@@ -142,7 +146,7 @@ def _autoencoder_losses(
     fraction: float,
 ) -> Losses:
     raw = encoder(clip)
-    _follow_statistics(vae, raw.detach())
+    _follow_statistics(vae, raw.detach().float())
     clean = vae.normalised(raw)
     # Both the noise and the promise to read it back come in slowly: first the codec must learn to see.
     floor = vae.config.noise_floor * min(0.2 + 2.5 * fraction, 1.0)

@@ -11,9 +11,12 @@ import torch
 from core.errors import UsageError
 from generator.embedded.backend import EmbeddedBackend
 from generator.embedded.config import SMOKE
+from generator.embedded.model import EmbeddedModel
+from generator.embedded.text import WordTokenizer
 from generator.port import GenerationRequest
-from generator.train import train
+from generator.train import grown, train
 from generator.training.dit_stage import stages_for
+from generator.training.run import Paused, Run, Stopwatch
 from generator.training.vae_stage import codec_damage
 
 
@@ -69,3 +72,27 @@ def test_an_unknown_preset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         train("enormous", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_had_its_time_pauses(tmp_path: Path) -> None:
+    """Past its wall time a stage stops ticking, and ending it unfinished raises what is shown as a pause."""
+    watch = Stopwatch(Run(tmp_path, quiet=True, pause_after_s=0.0), "stage", 100.0)
+    assert not watch.tick("first step")
+    with pytest.raises(Paused):
+        watch.stop()
+    finished = Stopwatch(Run(tmp_path, quiet=True), "stage", 0.0)
+    finished.stop()
+
+
+def test_words_keep_their_meaning_when_more_are_learned(tiny_model: EmbeddedModel) -> None:
+    """A model that goes on with more words gives the same for a prompt of old ones."""
+    words = [*reversed(tiny_model.tokenizer.words), "zebra"]
+    tokenizer = WordTokenizer(words)
+    more = grown(tiny_model, tokenizer).eval()
+    x = torch.randn(1, *SMOKE.latent_shape, generator=torch.Generator().manual_seed(1))
+    t = torch.tensor([0.5])
+    prompt = ["a red ball bounces"]
+    with torch.no_grad():
+        before = tiny_model.denoiser(x, t, tiny_model.token_ids(prompt))
+        after = more(x, t, tokenizer.batch(prompt, SMOKE.text.max_tokens))
+    assert torch.allclose(before, after, atol=1e-5)

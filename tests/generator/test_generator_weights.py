@@ -56,3 +56,17 @@ def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(ConfigurationError) as refused:
         EmbeddedBackend.load("gigantic")
     assert "nano" in refused.value.hint
+
+
+def test_small_weights_are_half_the_bytes_and_nearly_the_same(tmp_path: Path, tiny_model: EmbeddedModel) -> None:
+    """int8 per output channel: at most half a step of 1/127 of its largest weight off, in half the bytes."""
+    save_model(tiny_model, tmp_path / "half")
+    save_model(tiny_model, tmp_path / "small", is_small=True)
+    loaded, _ = load_model(tmp_path / "small")
+    for name, value in tiny_model.state_dict().items():
+        again = loaded.state_dict()[name]
+        step = value.abs().flatten(1).amax(1) / 127 if value.ndim > 1 else torch.zeros(len(value.view(-1)))
+        off = (again - value).abs().flatten(1).amax(1) if value.ndim > 1 else (again - value).abs().view(-1)
+        assert (off <= step * 0.51 + 1e-6).all(), name
+    half, small = (sum(f.stat().st_size for f in (tmp_path / n).glob("*.safetensors")) for n in ("half", "small"))
+    assert small < 0.75 * half
