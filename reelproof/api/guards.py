@@ -45,9 +45,8 @@ DESK_PATHS = re.compile(r"/v1/consents(?:/.*)?|/v1/reviews(?:/.*)?|/v1/audit/ent
 
 """Readable without a key: pages hold nothing, verdicts are found only by whoever knows their random ID, and the
 log is there to be checked by anybody."""
-# `wasm-unsafe-eval` lets our own C2PA reader (WebAssembly) run in the page; it lets no text be run as script.
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # `same-origin`, not `no-referrer`: under that a plain form of our own page would post with `Origin: null`.

@@ -24,6 +24,7 @@ from reelproof.api.audit import list_entries
 from reelproof.api.bodies import Form
 from reelproof.api.errors import sentences
 from reelproof.api.front_door import Door, FrontDoor
+from reelproof.api.guards import CONTENT_POLICY
 from reelproof.api.uploads import submit_upload
 from reelproof.api.verification import c2pa_result
 from reelproof.job_values import Job, JobFailure, JobState
@@ -61,6 +62,9 @@ STAGES = (
     "lists",
 )
 _LATEST = 25
+#: On the pages that read credentials in the browser WebAssembly may run; no text may be run as script there either.
+_READER_POLICY = CONTENT_POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+_READING_PAGES, _READER_FOLDER = ("check.html", "verdict.html"), "c2pa/"
 _SHORT = "public, max-age=300"
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -72,6 +76,8 @@ class _Static(StaticFiles):
         """Serve one file; the WebAssembly module lies compressed and goes out as it lies."""
         packed = path.endswith(".wasm")
         answer = await super().get_response(f"{path}.gz" if packed else path, scope)
+        if path.startswith(_READER_FOLDER):
+            answer.headers["Content-Security-Policy"] = _READER_POLICY
         if packed:
             answer.headers["Content-Encoding"] = "gzip"
             answer.headers["Content-Type"] = "application/wasm"
@@ -105,7 +111,8 @@ def _asset_version(folder: Path) -> str:
 
 
 def _page(name: str, page: str, http_status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(_environment().get_template(name).render(page=page, **values), http_status)
+    headers = {"Content-Security-Policy": _READER_POLICY} if name in _READING_PAGES else None
+    return HTMLResponse(_environment().get_template(name).render(page=page, **values), http_status, headers)
 
 
 def error_page(request: Request, failure: JobFailure, status: int) -> Response:
