@@ -53,13 +53,7 @@ def train_denoiser(
     stages = stages_for(config)[1 if start else 0 :]
     average = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(net), lr=PEAK_RATE, betas=(0.9, 0.97), fused=True)
-    spent, step = 0.0, 0
-    state = run.load("denoiser")
-    if state:
-        net.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        spent, step = state["spent_s"], state["step"]
+    spent, step = _resumed(run, net, average, optimizer)
     for block in net.dit.blocks:
         run.compile_in_place(block)
     watch = Stopwatch(run, "transformer", minutes * 60, spent)
@@ -96,6 +90,17 @@ def train_denoiser(
             run.save("denoiser", {**model, "spent_s": watch.spent_s, "step": step})
     watch.stop()
     return average.to("cpu")
+
+
+def _resumed(run: Run, net: Denoiser, average: Denoiser, optimizer: torch.optim.Optimizer) -> tuple[float, int]:
+    """Take up the run's checkpoint, if there is one: seconds spent, and steps done."""
+    state = run.load("denoiser")
+    if state is None:
+        return 0.0, 0
+    net.load_state_dict(state["model"])
+    average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["spent_s"], state["step"]
 
 
 def _loss(
