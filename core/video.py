@@ -260,12 +260,12 @@ def open_clip(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> Clip:
 class _AudioCopy:
     """Audio packets of another file, muxed as they are, never far ahead of the picture."""
 
-    def __init__(self, source: Path, output: Any) -> None:
+    def __init__(self, source: Path, output: Any, delay_s: float) -> None:
         self._input: Any = av.open(source.open("rb"), mode="r", options={"format_whitelist": READABLE_FORMATS})
-        self._offset_s = 0.0
+        self._offset_s = -delay_s
         video = next(iter(self._input.streams.video), None)
         if video is not None and video.start_time is not None:
-            self._offset_s = float(video.start_time * (video.time_base or 0))
+            self._offset_s += float(video.start_time * (video.time_base or 0))
         self._tracks = {}
         for stream in self._input.streams.audio:
             if stream.codec_context.name not in output.supported_codecs:
@@ -347,14 +347,15 @@ def write_clip(
     preset: str = "medium",
     codec: str = "libx264",
     audio_from: Path | None = None,
+    audio_delay_s: float = 0.0,
     metadata: dict[str, str] | None = None,
     progress: Progress = silent,
 ) -> int:
     """Encode a clip into an MP4 (`.mp4`, `.mov`) or MKV/WebM by the path's suffix; returns the frames written.
 
     Odd sides grow by one repeated row or column (4:2:0). A variable frame rate keeps its times; a fixed one is
-    written exactly. `metadata` keys are the file's own tags. The file is written under `path` as it grows:
-    callers that publish write into a staging folder first.
+    written exactly. The sound begins `audio_delay_s` later than in its file. `metadata` keys are the file's own
+    tags. The file is written under `path` as it grows: callers that publish write into a staging folder first.
 
     Raises:
         UsageError: an unknown codec, or audio that this container can't carry untouched.
@@ -376,7 +377,7 @@ def write_clip(
                 height, width, _ = picture.shape
                 options = _ENCODER_OPTIONS[codec](crf, preset)
                 stream = _add_video(output, clip.info, width, height, codec, options)
-                audio = _AudioCopy(audio_from, output) if audio_from is not None else None
+                audio = _AudioCopy(audio_from, output, audio_delay_s) if audio_from is not None else None
             encoded = _encoded_frame(picture)
             encoded.time_base = stream.codec_context.time_base
             encoded.pts = round(frame.time_s * _VARIABLE_RATE_CLOCK) if clip.info.is_variable_rate else written

@@ -1,5 +1,6 @@
 """From what the pipeline knows to what a manifest says and what a caller is told. No prompt, no person."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from core.clock import Clock
 from policy.log import DecisionLog
 from policy.log.merkle import leaf_hash
-from provenance.manifest import ClipOrigin, Ingredient, ManifestFacts, PolicyProof, Relationship
+from provenance.manifest import Action, ClipOrigin, Ingredient, ManifestFacts, PolicyProof, Relationship
 from provenance.records import SignedClip, SoftBinding
 from reelproof import __version__
 from reelproof.releases import Approval, MarkedClip, ReleaseReport
@@ -22,8 +23,9 @@ def manifest_facts(
     log: DecisionLog,
     settings: Settings,
     clock: Clock,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> ManifestFacts:
-    """Everything the manifest of a marked clip will say."""
+    """Everything the manifest of a marked clip will say; `pictures`: small JPEGs of the `clip` and its `parent`."""
     facts, file, model = marked.facts, marked.facts["file"], marked.facts["model"]
     now: datetime = clock.now()
     return ManifestFacts(
@@ -44,10 +46,12 @@ def manifest_facts(
         policy=_policy_proof(approval, log),
         settings=_public(facts["settings"]),
         coverage=facts["coverage"],
-        ingredients=_ingredients(facts),
+        ingredients=_ingredients(facts, (pictures or {}).get("parent", b"")),
         provider=settings.system_name,
         detector_url=settings.public_url or "",
         manifest_id=facts["manifest_id"],
+        actions=tuple(Action(one["name"], one["description"]) for one in facts.get("actions") or ()),
+        thumbnail=(pictures or {}).get("clip", b""),
     )
 
 
@@ -67,11 +71,11 @@ def _policy_proof(approval: Approval, log: DecisionLog) -> PolicyProof:
     )
 
 
-def _ingredients(facts: dict[str, Any]) -> tuple[Ingredient, ...]:
+def _ingredients(facts: dict[str, Any], picture: bytes) -> tuple[Ingredient, ...]:
     parent = facts.get("parent")
     if parent is None:
         return ()
-    return (Ingredient(Path(parent["path"]), parent["title"], Relationship.PARENT),)
+    return (Ingredient(Path(parent["path"]), parent["title"], Relationship.PARENT, picture),)
 
 
 def release_report(

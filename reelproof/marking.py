@@ -49,6 +49,7 @@ class Marker:
         watch: Watch,
         *,
         audio_from: Path | None = None,
+        audio_delay_s: float = 0.0,
     ) -> MarkedClip:
         """`folder/marked.mp4` with the disclosure tag: the faintest mark that outlives a re-encode at CRF 28.
 
@@ -70,6 +71,7 @@ class Marker:
                     attempt,
                     crf=self.settings.encode_crf,
                     audio_from=audio_from,
+                    audio_delay_s=audio_delay_s,
                     metadata=aigc_tag(self.settings.system_name, manifest_id),
                     progress=partial(watch, "mark"),
                 )

@@ -36,7 +36,9 @@ from provenance.records import Fingerprint, Release, SignedClip, SoftBinding
 from provenance.repository import ManifestRepository
 from provenance.signers import Signer
 from provenance.signing import DEFAULT_OPTIONS, SigningOptions, sign_clip
+from reelproof.disclosure import Visible, visible_of
 from reelproof.facts import manifest_facts, release_report
+from reelproof.labelling import disclosed
 from reelproof.marking import Marker
 from reelproof.output_check import OutputCheck
 from reelproof.references import Reference, ReferenceLooker
@@ -51,6 +53,7 @@ from reelproof.releases import (
     unwatched,
 )
 from reelproof.settings import Settings
+from reelproof.thumbnails import poster
 from reelproof.timing import Stopwatch
 from watermark.noise import NoiseWatermark
 from watermark.payload import PAYLOAD_BITS, Payload
@@ -58,6 +61,7 @@ from watermark.pixel import PixelWatermark
 from watermark.pixel.layout import tell_apart
 
 NOBODY_SPECIAL = Asker()
+_TRANSCODED = {"name": "c2pa.transcoded", "description": "encoded anew to carry the mark"}
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ class Pipeline:
         with stopwatch.step("sample"):
             latents = self._initial_latents(backend, request, payload)
             generated = backend.generate(request, latents, partial(watch, "sample"))
-        facts = {
+        facts: dict[str, Any] = {
             "origin": "generated",
             "title": "Generated clip",
             "backend": backend.name,
@@ -179,7 +183,8 @@ class Pipeline:
             "coverage": {"score": generated.coverage, "warnings": list(generated.warnings)},
             "noise": self._noise_facts(latents, payload),
         }
-        marked = self._marker.mark(generated.clip, payload, self._key(payload), folder, facts, stopwatch, watch)
+        shown, facts["actions"], _ = disclosed(generated.clip, self._visible())
+        marked = self._marker.mark(shown, payload, self._key(payload), folder, facts, stopwatch, watch)
         return self.output.require_clear(approval, marked)
 
     def release(self, approval: Approval, marked: MarkedClip, out: Path, watch: Watch = unwatched) -> ReleaseReport:
@@ -258,11 +263,25 @@ class Pipeline:
             "noise": None,
             "parent": {"path": str(source), "title": source.name},
         }
+        shown, drawn, delay_s = disclosed(clip, self._visible(facts.label, facts.card_s))
+        described["actions"] = [_TRANSCODED, *drawn]
         payload = self._payload_beside(clip)
         audio = source if clip.info.has_audio else None
         return self._marker.mark(
-            clip, payload, self._key(payload), folder, described, Stopwatch(), watch, audio_from=audio
+            shown, payload, self._key(payload), folder, described, Stopwatch(), watch,
+            audio_from=audio, audio_delay_s=delay_s,
+        )  # fmt: skip
+
+    def _visible(self, label: bool | None = None, card_s: float | None = None) -> Visible:
+        """What people are to see of the disclosure: as asked for, else as set."""
+        settings = self.settings
+        set_up = visible_of(
+            settings.disclosure_profiles,
+            label=settings.visible_label,
+            card_s=settings.opening_card_s if card_s is None else card_s,
+            text=settings.visible_text,
         )
+        return set_up if label is None else replace(set_up, label=label)
 
     def _payload_beside(self, clip: Clip) -> Payload:
         """A new payload whose mark can be told from one of ours that the clip may already carry."""
@@ -285,10 +304,13 @@ class Pipeline:
         fingerprint = fingerprint_clip(open_clip(marked.path))
         bindings = self._bindings(marked, fingerprint)
         self.gate.record("sign-intent", approval.request_id, content_id=marked.content_id)
-        facts = manifest_facts(marked, bindings, approval, self.log, self.settings, self.clock)
+        pictures = self._small_pictures(marked)
+        facts = manifest_facts(marked, bindings, approval, self.log, self.settings, self.clock, pictures)
         signer, target = self.signer or self.keys.signer(), marked.path.with_name("signed.mp4")
         signed = sign_clip(marked.path, target, facts, signer, options=self.signing)
-        described = {name: value for name, value in marked.facts.items() if name not in ("timings_s", "parent")}
+        described = {
+            name: value for name, value in marked.facts.items() if name not in ("timings_s", "parent", "actions")
+        }
         if self.references is not None:
             # Small pictures of the release: what the detector compares copies with, place by place.
             described["reference"] = self.references.put(reference_of(open_clip(marked.path)))
@@ -304,6 +326,13 @@ class Pipeline:
             )
         )
         return signed
+
+    def _small_pictures(self, marked: MarkedClip) -> dict[str, bytes]:
+        """A small JPEG of the clip, and of the clip that was sealed."""
+        pictures = {"clip": poster(open_clip(marked.path))}
+        if parent := marked.facts.get("parent"):
+            pictures["parent"] = poster(self.open_untrusted(Path(parent["path"])))
+        return pictures
 
     def _log_release_once(self, approval: Approval, marked: MarkedClip, signed: SignedClip) -> None:
         later = range(approval.log_index + 1, self.log.size)

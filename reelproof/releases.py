@@ -64,11 +64,16 @@ class Asker:
 
 @dataclass(frozen=True)
 class SealFacts:
-    """What is known of a clip that another generator made."""
+    """What is known of a clip that another generator made.
+
+    `label` and `card_s` say whether people see a label, and for how many seconds an opening card; None: as set.
+    """
 
     system: str = "unnamed generator"
     model: str = "unnamed model"
     prompt: str = ""
+    label: bool | None = None
+    card_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,20 @@ class Settings(BaseSettings):
     )
     pixel_psnr_db: float = Field(44.0, ge=36, le=60, description="Fidelity of the pixel watermark, dB.")
     encode_crf: int = Field(16, ge=0, le=40, description="x264 constant rate factor of released clips.")
+    disclosure_profiles: tuple[Literal["eu", "california", "china", "india"], ...] = Field(
+        (), description="Laws whose visible disclosure clips carry: a label where one asks for it (JSON list)."
+    )
+    visible_label: bool = Field(False, description="Whether every released clip carries a label in the picture.")
+    opening_card_s: float = Field(
+        0.0, ge=0, le=10, description="How long a silent card stands before every released clip, seconds; 0: none."
+    )
+    visible_text: str = Field(
+        "AI-generated",
+        min_length=1,
+        max_length=80,
+        pattern="^[ -~]+$",
+        description="What label and card say: Latin letters without accents.",
+    )
     tsa_url: str | None = Field(None, description="RFC 3161 time-stamp server; unset, clips carry no time-stamp.")
     tsa_when_down: Literal["wait", "untimed"] = Field(
         "wait", description="Without an answer from the time-stamp server: wait and then fail, or sign untimed."

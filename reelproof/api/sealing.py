@@ -14,17 +14,20 @@ from reelproof.api.front_door import Door
 from reelproof.api.uploads import job_object, submit_upload
 from reelproof.api.verification import UPLOAD_BODY
 from reelproof.api.video_requests import take_asker
+from reelproof.disclosure import Visible
 from reelproof.job_values import Job, JobState
 from reelproof.work import SEAL, clip_path
 
 router = APIRouter(tags=["seal"])
-_FACTS = ("system", "model", "prompt")
+_TEXTS, _FLAGS = ("system", "model", "prompt"), {"true": True, "false": False}
+_FACTS = (*_TEXTS, "label", "card_s")
 
 
 @router.post("/v1/seal", openapi_extra=UPLOAD_BODY)
 async def seal(request: Request, door: Door, wait: bool = True) -> Response:
     """Seal an uploaded clip; form fields `system`, `model` and `prompt` say what is known of it.
 
+    `label` (true or false) and `card_s` (seconds) ask for a visible label and a silent opening card.
     `consent_token` and `purpose` may go along.
     """
     job = await submit_upload(request, door, SEAL, partial(_described, door.caller(request)))
@@ -72,5 +75,24 @@ def _described(caller: str, form: Form) -> dict[str, Any]:
             code="unknown_parameter",
             hint=f"Known: {', '.join(_FACTS)}.",
         )
-    facts = {name: text for name, text in fields.items() if text}
+    facts: dict[str, Any] = {name: fields[name] for name in _TEXTS if fields.get(name)}
+    if fields.get("label"):
+        facts["label"] = _flag(fields["label"])
+    if fields.get("card_s"):
+        facts["card_s"] = _seconds(fields["card_s"])
     return {"facts": facts, "asker": asdict(asker), "file_name": form.file_name}
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise UsageError("`label` is true or false", code="invalid_parameter", hint="Leave it out for the default.")
+    return _FLAGS[text.lower()]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return Visible(card_s=float(text)).card_s
+    except ValueError as fault:
+        raise UsageError(
+            "`card_s` is a number of seconds", code="invalid_parameter", hint="0 for no card, 10 at most."
+        ) from fault

@@ -125,6 +125,8 @@ def seal(
     system: Annotated[str, typer.Option(help="The system that made it.")] = "unnamed generator",
     model: Annotated[str, typer.Option(help="The model that made it.")] = "unnamed model",
     prompt: Annotated[str, typer.Option(help="Its prompt, for the policy; never written into the file.")] = "",
+    label: Annotated[bool | None, typer.Option(help="A visible label in the picture; else as set.")] = None,
+    card: Annotated[float | None, typer.Option(help="Seconds of a silent opening card; else as set.")] = None,
     consent: Consent = None,
     purpose: Purpose = "personal",
     request_id: Request = None,
@@ -134,7 +136,7 @@ def seal(
     _require_mp4(output)
     services = _services()
     with watching(quiet=as_json) as watch:
-        facts, asker = SealFacts(system, model, prompt), Asker("local", purpose, token_of(consent))
+        facts, asker = SealFacts(system, model, prompt, label, card), Asker("local", purpose, token_of(consent))
         report = services.pipeline.seal(source, output, facts, request_id=request_id, asker=asker, watch=watch)
     _show_release(report, as_json)
 
