@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from core.canonical import sha256_hex
 from core.clock import rfc3339
 from core.errors import UsageError
 from detector.sandbox.credential import read_store_sandboxed
@@ -27,7 +28,7 @@ from reelproof.api.guards import require_desk
 from reelproof.api.uploads import submit_fetched, submit_upload
 from reelproof.api.verification import UPLOAD_BODY
 from reelproof.job_values import Job
-from reelproof.log_desk import EntryFilter, find_entries
+from reelproof.receipts import PROOF_ALG, checked, receipts_of
 from reelproof.work import VERIFY, verdict_of
 
 SPEC = "2.5"
@@ -37,7 +38,6 @@ router = APIRouter(tags=["soft-binding resolution"])
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _MAX_RESULTS, _MAX_VALUE_BYTES, _MAX_STORE_BYTES = 100, 1 << 19, 16 << 20
 HOLDS = ("signature_valid", "assertions_intact", "binding_intact")
-_RECEIPT_TYPE = "c2sp.org/tlog-proof@v1"
 MaxResults = Annotated[int, Query(alias="maxResults", ge=1, le=_MAX_RESULTS)]
 
 
@@ -101,8 +101,10 @@ async def manifest(manifest_id: str, door: Door) -> Response:
 
 
 @router.post(BASE + "/manifests", status_code=201)
-async def put_manifest(request: Request, door: Door) -> dict[str, str]:
-    """Keep a manifest store (`application/c2pa`) that a trusted signer made, under its own soft bindings.
+async def put_manifest(
+    request: Request, door: Door, returns: Annotated[bool, Query(alias="returnReceipt")] = False
+) -> dict[str, Any]:
+    """Keep a manifest store (`application/c2pa`) that a trusted signer made, and log that it was taken in.
 
     Only our own signer may claim our own algorithms: somebody else's manifest must not answer for our marks.
     """
@@ -112,7 +114,10 @@ async def put_manifest(request: Request, door: Door) -> dict[str, str]:
         if len(body) > _MAX_STORE_BYTES:
             raise UsageError("the manifest store is too large", code="body_too_large", hint="16 MiB at most.")
     manifest_id = await run_in_threadpool(_kept, door, bytes(body))
-    return {"manifestId": manifest_id}
+    if not returns:
+        return {"manifestId": manifest_id}
+    listed = await run_in_threadpool(receipts_of, door.services.log, manifest_id, _base_url(door))
+    return {"manifestId": manifest_id, "receipt": listed[0] if listed else None}
 
 
 @router.post(BASE + "/bindings", status_code=201)
@@ -145,27 +150,23 @@ async def erase(manifest_id: str, request: Request, door: Door) -> dict[str, Any
 
 @router.get(BASE + "/manifests/{manifest_id}/receipts")
 async def receipts(manifest_id: str, door: Door) -> Response:
-    """Proofs that the decision log holds this manifest's release (C2SP tlog-proof, checked with /v1/audit/key)."""
-    log = door.services.log
-    wanted = EntryFilter(stage="release", named=manifest_id)
-    found, _ = await run_in_threadpool(lambda: find_entries(log.reader, wanted, limit=10))
-    listed = [
-        {"type": _RECEIPT_TYPE, "index": index, "receipt": await run_in_threadpool(log.receipt, index)}
-        for index, _ in found
-    ]
+    """The newest receipt of this manifest, checked: proof that the log took it in. `receipts` has all of them."""
+    listed = await run_in_threadpool(receipts_of, door.services.log, manifest_id, _base_url(door))
     if not listed:
         raise _no_manifest()
-    return JSONResponse({"receipts": listed}, headers=_OPEN)
+    return JSONResponse({**listed[0], "receipts": listed}, headers=_OPEN)
 
 
 @router.post(BASE + "/manifests/{manifest_id}/receipts")
-async def put_receipt(manifest_id: str) -> None:
-    """Receipts come from our own log only."""
-    raise NotSupported(
-        "receipts are made by this repository's own log, not taken from others",
-        code="not_supported",
-        hint="GET the receipts of this manifest.",
-    )
+async def check_receipt(manifest_id: str, request: Request, door: Door) -> Response:
+    """Whether a receipt that somebody holds proves that this repository took the manifest in: `verified`."""
+    given = await receive_json(request)
+    repository = door.services.repository
+    known = await run_in_threadpool(repository.get, manifest_id)
+    if known is None and await run_in_threadpool(repository.erasure, manifest_id) is None:
+        raise _no_manifest()
+    told = await run_in_threadpool(checked, door.services.log, manifest_id, given)
+    return JSONResponse(told, headers=_OPEN)
 
 
 @router.get(BASE + "/services/supportedAlgorithms")
@@ -208,8 +209,11 @@ async def capabilities(door: Door) -> Response:
 @router.get(WELL_KNOWN)
 async def well_known(door: Door) -> Response:
     """Where the API stands, for those who only know this host."""
-    root = (door.services.settings.public_url or "").rstrip("/")
-    return JSONResponse({"endpoint": f"{root}{BASE}", **_capabilities(door)}, headers=_OPEN)
+    return JSONResponse({"endpoint": _base_url(door), **_capabilities(door)}, headers=_OPEN)
+
+
+def _base_url(door: FrontDoor) -> str:
+    return (door.services.settings.public_url or "").rstrip("/") + BASE
 
 
 def _capabilities(door: FrontDoor) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def _capabilities(door: FrontDoor) -> dict[str, Any]:
         "matches": {"byBinding": True, "byContent": True, "byReference": door.services.settings.fetch_urls},
         "manifests": {"read": True, "write": True, "erase": True},
         "bindings": {"write": True},
-        "receipts": {"read": True, "write": False, "types": [_RECEIPT_TYPE]},
+        "receipts": {"read": True, "verify": True, "types": [PROOF_ALG]},
         "maxResults": _MAX_RESULTS,
         "maxUploadBytes": door.limits.upload_bytes,
     }
@@ -284,9 +288,12 @@ def _kept(door: FrontDoor, store: bytes) -> str:
     blank = Fingerprint.from_bytes(FINGERPRINT_ALGORITHM, b"", 0.0)
     facts = {"registered": "api"}
     known = services.repository.get(report.manifest_id)
+    if services.repository.erasure(report.manifest_id) is not None:
+        raise UsageError("this manifest was erased here", code="release_erased", hint="What was erased stays away.")
     if known is None:
         at = rfc3339(services.clock.now())
         services.repository.put(Release(report.manifest_id, "", store, bindings, blank, at, facts))
+        services.gate.record("register", "", manifest_id=report.manifest_id, store_sha256=sha256_hex(store))
     elif known.manifest_store != store:
         raise UsageError(
             "another manifest stands under this ID", code="release_conflict", hint="An ID is used once."

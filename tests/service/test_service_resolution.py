@@ -17,11 +17,15 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from core.clip import Clip
 from core.clock import SystemClock
 from core.video import write_clip
+from policy.gate import PolicyGate
+from policy.log import DecisionLog
+from policy.log.proof import verify_receipt
 from provenance.fingerprint import ALGORITHM, fingerprint_clip
 from provenance.manifest import ManifestFacts
 from provenance.records import Release, SoftBinding
@@ -45,6 +49,8 @@ class Running:
     resolver: ResolutionClient
     release: Release
     stores: dict[str, bytes]
+    log: DecisionLog
+    gate: PolicyGate
 
 
 def signed(folder: Path, name: str, signer: Any, binding: SoftBinding) -> tuple[Release, Clip]:
@@ -70,7 +76,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     release, _ = signed(folder, "ours", ours, MARK)
     stores = {
         name: signed(folder, name, who, SoftBinding(f"com.{name}.wm", b"their mark"))[0].manifest_store
-        for name, who in (("stranger", stranger), ("partner", partner))
+        for name, who in (("stranger", stranger), ("partner", partner), ("newcomer", partner))
     }
     stores["thief"] = signed(folder, "thief", partner, MARK)[0].manifest_store
     repository = MemoryManifestRepository()
@@ -79,8 +85,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     settings = Settings(home=folder / "home", desk_keys=(digest,), public_url="https://clips.example")
     marks = SimpleNamespace(pixel=SimpleNamespace(alg="wm.pixel"), noise=SimpleNamespace(alg="wm.noise"))
     trust = TrustStore.default(own_root_pem=ours.root_pem, custom_pem=partner.root_pem)
+    log = DecisionLog(folder / "log", Ed25519PrivateKey.generate(), "test.example/log")
+    gate = PolicyGate(SimpleNamespace(), log, folder / "vault", SystemClock())  # type: ignore[arg-type]
+    gate.record("release", "req", manifest_id=release.manifest_id, output_sha256=release.sha256)
     services = SimpleNamespace(
-        settings=settings, repository=repository, pipeline=marks, trust=trust, clock=SystemClock()
+        settings=settings,
+        repository=repository,
+        pipeline=marks,
+        trust=trust,
+        clock=SystemClock(),
+        log=log,
+        gate=gate,
     )
     app = FastAPI()
     app.state.front_door = FrontDoor(services, None, ServiceLimits(), Meters())  # type: ignore[arg-type]
@@ -95,7 +110,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     while not server.started:
         time.sleep(0.02)
     url = f"http://127.0.0.1:{port}"
-    yield Running(httpx.Client(base_url=url, timeout=60), ResolutionClient(f"{url}/sbr/v1"), release, stores)
+    resolver = ResolutionClient(f"{url}/sbr/v1")
+    yield Running(httpx.Client(base_url=url, timeout=60), resolver, release, stores, log, gate)
     server.should_exit = True
     thread.join(10)
 
@@ -215,3 +231,82 @@ def test_what_a_verdict_leads_to(verdict: dict[str, Any], expected: list[tuple[s
     """A mark that was pasted onto other pictures leads nowhere, nor does a broken credential."""
     found = resolution.matches_of(verdict)
     assert [(one["manifestId"], one["similarityScore"]) for one in found] == expected
+
+
+def receipt_of(running: Running) -> dict[str, Any]:
+    answer = running.client.get(f"/sbr/v1/manifests/{running.release.manifest_id}/receipts")
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def test_a_receipt_proves_that_the_log_took_the_manifest_in(running: Running) -> None:
+    """In the form of the API, and checkable by anybody with the log's key."""
+    receipt = receipt_of(running)
+    assert receipt["@type"] == "org.c2pa.manifest-receipt"
+    assert receipt["repository"]["manifestId"] == running.release.manifest_id
+    assert receipt["verified"] is True
+    proof, told = receipt["anchor"]["proof"], receipt["anchor"]["parameters"]
+    assert proof["alg"] == "c2sp.org/tlog-proof@v1"
+    checkpoint = verify_receipt(proof["value"], running.log.entry_bytes(told["index"]), running.log.verifier_key)
+    assert checkpoint.size > told["index"]
+    assert len(receipt["receipts"]) == 1
+
+
+def test_a_receipt_that_somebody_holds_is_checked(running: Running) -> None:
+    """As it was given: true. Of another manifest, of another entry, garbled, of another kind: false, and why."""
+    receipt = receipt_of(running)
+    address = f"/sbr/v1/manifests/{running.release.manifest_id}/receipts"
+    proof = receipt["anchor"]["proof"]["value"]
+
+    def asked(**changes: Any) -> dict[str, Any]:
+        anchor = {**receipt["anchor"], "proof": {**receipt["anchor"]["proof"], **changes}}
+        return dict(running.client.post(address, json={**receipt, "anchor": anchor}).json())
+
+    assert asked()["verified"] is True
+    running.gate.record("failure", "req", manifest_id=running.release.manifest_id)
+    foreign = running.log.receipt(running.log.size - 1)
+    for change in ({"value": foreign}, {"value": proof[:-8] + "AAAAAAA\n"}, {"value": "x"}, {"alg": "HMAC-SHA256"}):
+        told = asked(**change)
+        assert told["verified"] is False
+        assert told["error"]
+    other = {**receipt, "repository": {**receipt["repository"], "manifestId": "urn:c2pa:other"}}
+    assert running.client.post(address, json=other).json()["verified"] is False
+
+
+def test_no_receipt_is_400_and_no_manifest_404(running: Running) -> None:
+    """A body of another form, and an ID that nobody knows."""
+    address = f"/sbr/v1/manifests/{running.release.manifest_id}/receipts"
+    for body in ({}, {"@type": "org.c2pa.manifest-receipt"}, {**receipt_of(running), "anchor": []}):
+        assert running.client.post(address, json=body).status_code == 400
+    assert (
+        running.client.post("/sbr/v1/manifests/urn:c2pa:none/receipts", json=receipt_of(running)).status_code == 404
+    )
+    assert running.client.get("/sbr/v1/manifests/urn:c2pa:none/receipts").status_code == 404
+
+
+def test_a_manifest_that_was_handed_in_gets_its_receipt(running: Running) -> None:
+    """`returnReceipt` with the manifest's keeping, and again from the client."""
+    answer = running.client.post(
+        "/sbr/v1/manifests?returnReceipt=true",
+        content=running.stores["newcomer"],
+        headers={"Content-Type": "application/c2pa"},
+    )
+    assert answer.status_code == 201
+    receipt = answer.json()["receipt"]
+    manifest_id = answer.json()["manifestId"]
+    assert receipt["verified"] is True
+    assert receipt["repository"]["manifestId"] == manifest_id
+    assert running.resolver.receipt(manifest_id)["verified"] is True  # type: ignore[index]
+    assert running.resolver.receipt("urn:c2pa:none") is None
+
+
+def test_what_was_erased_cannot_be_handed_in_again(running: Running) -> None:
+    """400 with a code of its own, not a fault of the server."""
+    media = {"Content-Type": "application/c2pa"}
+    store = running.stores["newcomer"]
+    manifest_id = running.client.post("/sbr/v1/manifests", content=store, headers=media).json()["manifestId"]
+    desk = {"x-api-key": DESK_KEY}
+    assert running.client.delete(f"/sbr/v1/manifests/{manifest_id}", headers=desk).status_code == 200
+    answer = running.client.post("/sbr/v1/manifests", content=store, headers=media)
+    assert answer.status_code == 400
+    assert "release_erased" in answer.text
