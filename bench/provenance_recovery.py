@@ -7,7 +7,7 @@
   that a marked clip and its unmarked original give away. The detector's whole verdict counts.
 - true copies: re-encoded, halved, dimmed and letterboxed copies of the same releases, by the same verdict.
 
-    python -m bench.provenance_recovery [--clips N] [--quick] [--parts recovery,forgery] [--json]
+    python -m bench.provenance_recovery [--clips N] [--quick] [--parts recovery,forgery] [--looks] [--json]
 
 Needs the real clips beside the repository (REELPROOF_SHARED). Excerpts of four seconds, 480 px on the long side.
 """
@@ -145,9 +145,11 @@ class Home:
         )
         return Stand(name, frames, fps, path, payload, signed.manifest_id)
 
-    def found(self, copy: Clip) -> tuple[set[str], set[str]]:
+    def found(self, copy: Clip, *, reads_mark: bool) -> tuple[set[str], set[str]]:
         """The manifest IDs that a copy's looks and its mark lead to."""
         by_looks = {one.manifest_id for one, _ in self.repository.find_by_fingerprint(fingerprint_clip(copy), 3)}
+        if not reads_mark:
+            return by_looks, set()
         read = self.pixel.extract(copy, {KEY_ID: KEY})
         payloads = {one.payload for one in read.parts} | ({read.payload} if read.payload else set())
         by_mark = {
@@ -171,7 +173,7 @@ def stands(home: Home, count: int) -> list[Stand]:
     return released
 
 
-def recovery(home: Home, released: list[Stand], suite: tuple[str, ...]) -> dict[str, Any]:
+def recovery(home: Home, released: list[Stand], suite: tuple[str, ...], *, reads_mark: bool) -> dict[str, Any]:
     """For each attack the copies that found their release, by looks, by mark, by either, and those that found
     another's."""
     table: dict[str, Any] = {}
@@ -183,7 +185,7 @@ def recovery(home: Home, released: list[Stand], suite: tuple[str, ...]) -> dict[
             copy = _attacked(ATTACKS[name], stand, home.folder)
             if copy is None:
                 continue
-            looks, mark = home.found(copy)
+            looks, mark = home.found(copy, reads_mark=reads_mark)
             row["copies"] += 1
             row["looks"] += stand.manifest_id in looks
             row["mark"] += stand.manifest_id in mark
@@ -194,7 +196,7 @@ def recovery(home: Home, released: list[Stand], suite: tuple[str, ...]) -> dict[
     sums |= {group: [row for row in table.values() if row["group"] == group] for group in GROUPS}
     counted = ("copies", "looks", "mark", "either", "another")
     totals = {name: {key: sum(row[key] for row in rows) for key in counted} for name, rows in sums.items()}
-    return {"clips": len(released), "attacks": table, "totals": totals}
+    return {"clips": len(released), "mark_read": reads_mark, "attacks": table, "totals": totals}
 
 
 def _attacked(attack: Attack, stand: Stand, folder: Path) -> Clip | None:
@@ -254,13 +256,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=20, help="real clips (default 20)")
     parser.add_argument("--quick", action="store_true", help="3 clips, 4 attacks")
     parser.add_argument("--parts", default="recovery,forgery", help="comma-separated")
+    parser.add_argument("--looks", action="store_true", help="recovery by looks alone: a tenth of the time")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     given = parser.parse_args()
-    figures = run(3 if given.quick else given.clips, given.parts.split(","), quick=given.quick)
+    figures = run(3 if given.quick else given.clips, given.parts.split(","), quick=given.quick, looks=given.looks)
     print(json.dumps(figures, indent=None if given.json else 2))
 
 
-def run(clips: int, parts: list[str], *, quick: bool = False) -> dict[str, Any]:
+def run(clips: int, parts: list[str], *, quick: bool = False, looks: bool = False) -> dict[str, Any]:
     """The figures as JSON values."""
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -269,7 +272,8 @@ def run(clips: int, parts: list[str], *, quick: bool = False) -> dict[str, Any]:
         if "forgery" in parts:
             figures["forgery"] = forgery(home, released)
         if "recovery" in parts:
-            figures["recovery"] = recovery(home, released, QUICK_SUITE if quick else SUITE)
+            suite = QUICK_SUITE if quick else SUITE
+            figures["recovery"] = recovery(home, released, suite, reads_mark=not looks)
     return figures
 
 

@@ -45,8 +45,10 @@ def coverage_of(file: BinaryIO, store: bytes, *, is_beside: bool = False) -> Byt
     label, binding = found
     file.seek(0, 2)
     size = file.tell()
+    whole = Box(b"file", 0, 0, size)  # what holds no boxes that can be read
     if is_beside:
-        subject, boxes = _Subject(file, size, (size, size)), [Box(b"file", 0, 0, size)]
+        subject = _Subject(file, size, (size, size))
+        boxes = top_boxes(file, size) or [whole]
     else:
         subject, boxes = _Subject(file, size, _store_place(file, store)), top_boxes(file, size)
     if label.startswith("c2pa.hash.data"):
@@ -55,7 +57,7 @@ def coverage_of(file: BinaryIO, store: bytes, *, is_beside: bool = False) -> Byt
         left_out = [*_left_out_boxes(subject, boxes, binding), *_behind(boxes, subject.size)]
     pieces, is_complete = _merged(_pieces(subject, boxes, left_out))
     counts = {kind: sum(one.end - one.start for one in pieces if one.cover == kind) for kind in _KINDS}
-    hidden = () if is_beside else tuple(_hidden(subject, boxes))[:_MAX_HIDDEN]
+    hidden = () if boxes == [whole] else tuple(_hidden(subject, boxes))[:_MAX_HIDDEN]
     return ByteCoverage(
         subject.size,
         counts[HASHED],

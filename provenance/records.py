@@ -137,7 +137,8 @@ class ManifestReport:
     `revoked_by` names the trust list whose issuer had taken the signer's certificate back by then; such a signer is
     on no list. `ingredients` has one mapping each: title, format, relationship, and where it came with a credential
     of its own that manifest's ID, generator, origin and `ingredients` in turn. `is_sidecar`: the store was kept
-    beside the file. `coverage` is the map of the file's bytes; None without a credential, and for a detached store.
+    beside the file; `fetched_from`: it was fetched from this address. `coverage` is the map of the file's bytes;
+    None without a credential, and for a detached store.
     """
 
     state: CredentialState
@@ -169,6 +170,7 @@ class ManifestReport:
     coverage: ByteCoverage | None = None
     has_thumbnail: bool = False
     is_sidecar: bool = False
+    fetched_from: str | None = None
 
     @property
     def is_intact(self) -> bool:

@@ -81,6 +81,25 @@ class ResolutionClient:
             raise _odd(f"status {answer.status}, {answer.media_type}")
         return answer.body
 
+    def receipt(self, manifest_id: str) -> dict[str, Any] | None:
+        """The newest receipt of a manifest, as the repository tells it and not checked here, or None.
+
+        Raises:
+            ServiceUnreachable: no answer, or none of this form.
+        """
+        answer = fetch(self._at(f"/manifests/{quote(manifest_id, safe='')}/receipts"), self.limits)
+        return None if answer.status in (404, 410) else self._json(answer)
+
+    def by_content(self, content: bytes, media_type: str = "video/mp4", *, max_results: int = 10) -> list[Match]:
+        """The manifests that a repository finds in a clip's own bytes; it may take minutes.
+
+        Raises:
+            ServiceUnreachable: no answer, or none of this form.
+        """
+        address = self._at(f"/matches/byContent?maxResults={max_results}")
+        answer = fetch(address, self.limits, method="POST", body=content, media_type=media_type)
+        return [] if answer.status == 404 else _matches(self._json(answer))
+
     def _at(self, path: str) -> str:
         return self.base_url.rstrip("/") + path
 
