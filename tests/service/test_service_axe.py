@@ -95,7 +95,7 @@ def test_the_browser_reads_the_credential_itself(
     plain_clip: Path,
     tmp_path: Path,
 ) -> None:
-    """The library in the page agrees with the server on a whole, a changed and a bare clip, and tells another file."""
+    """The library in the page agrees with the server on a whole, a changed and a bare clip, and tells another."""
     context = browser.new_context(base_url=server.url)
     page = context.new_page()
     asked: list[str] = []
