@@ -6,7 +6,11 @@
 - rubric: our thirty-one rules on a generated and a sealed clip (`bench/provenance_rubric.py`).
 - agreement: our reader against an independent one over mutated and third parties' files
   (`bench/provenance_agreement.py`), with `--agreement` only this part.
-- signing: cost of signing and of reading back as a ratio to copying the file.
+- signing: cost of signing and of reading back as a ratio to copying the file, in processor time.
+- recovery, forgery: stripped copies that find their credential, and marks moved to other pictures
+  (`bench/provenance_recovery.py`).
+
+`--only signing,rubric` runs some parts alone.
 
 Real clips are those beside the repository (REELPROOF_SHARED or ../shared); without them only drawn scenes run.
 """
@@ -34,7 +38,9 @@ sys.path.insert(0, str(ROOT))
 
 from bench.provenance_agreement import agreement  # noqa: E402
 from bench.provenance_corpus import facts as corpus_facts  # noqa: E402
+from bench.provenance_recovery import run as recovery_figures  # noqa: E402
 from bench.provenance_rubric import score, subject_of  # noqa: E402
+from bench.timestamp_server import Authority, trusting  # noqa: E402
 from core.clip import RGB, Clip  # noqa: E402
 from core.video import open_clip, write_clip  # noqa: E402
 from provenance import fingerprint as fp  # noqa: E402
@@ -43,7 +49,7 @@ from provenance.reading import read_manifest  # noqa: E402
 from provenance.records import Fingerprint, SoftBinding  # noqa: E402
 from provenance.search import FingerprintIndex  # noqa: E402
 from provenance.signers import ephemeral_signer  # noqa: E402
-from provenance.signing import sign_clip  # noqa: E402
+from provenance.signing import SigningOptions, sign_clip  # noqa: E402
 from provenance.trust import TrustStore  # noqa: E402
 
 SHORT_SIDE_PX, SECONDS = 240, 2.5
@@ -103,15 +109,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="40 clips of each kind, copies of every fourth")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--only", default="", help="comma-separated, of signing, rubric, search")
     parser.add_argument("--agreement", action="store_true", help="only the agreement with the independent reader")
     given = parser.parse_args()
-    figures = {"agreement": agreement(quick=given.quick)} if given.agreement else run(quick=given.quick)
+    if given.only:
+        figures = some(given.only.split(","))
+    else:
+        figures = {"agreement": agreement(quick=given.quick)} if given.agreement else run(quick=given.quick)
     if given.json:
         print(json.dumps(figures, indent=2))
         return
     for part, content in figures.items():
         print(f"\n## {part}")
         print(json.dumps(content, indent=2))
+
+
+def some(parts: list[str]) -> dict[str, Any]:
+    """The figures of some parts."""
+    with tempfile.TemporaryDirectory() as name:
+        made: dict[str, Callable[[], Any]] = {
+            "signing": lambda: signing_cost(Path(name)),
+            "rubric": lambda: rubric(Path(name)),
+            "search": lambda: search_times((1_000, 10_000, 125_000)),
+        }
+        return {part: made[part]() for part in parts}
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
@@ -127,6 +148,8 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         figures["signing"] = signing_cost(folder)
         figures["rubric"] = rubric(folder)
         figures["agreement"] = agreement(quick=quick)
+        if real:
+            figures |= recovery_figures(3 if quick else 12, ["recovery", "forgery"], quick=quick)
     return figures
 
 
@@ -238,28 +261,38 @@ def search_times(sizes: tuple[int, ...]) -> list[dict[str, Any]]:
 
 
 def rubric(folder: Path) -> dict[str, Any]:
-    """How many of the rules a generated and a sealed clip keep, and which they don't. Without a time-stamp server
-    one rule can't be kept; the tests keep all with a local one."""
+    """How many of the rules a generated and a sealed clip keep, and which they don't; stamped by a local time-stamp
+    server (the openssl command). Without one a rule can't be kept, and `stamped` is False."""
     signer = ephemeral_signer(datetime.now(UTC))
-    trust = TrustStore.default(own_root_pem=signer.root_pem)
     frames = np.random.default_rng(4).integers(0, 255, (12, 96, 96, 3), dtype=np.uint8)
     write_clip(Clip.from_array(frames, 12), folder / "rubric.mp4", crf=30, preset="ultrafast")
-    first, second = folder / "rubric-generated.mp4", folder / "rubric-sealed.mp4"
-    sign_clip(folder / "rubric.mp4", first, corpus_facts("generated"), signer)
-    sign_clip(folder / "rubric.mp4", second, corpus_facts("sealed", first), signer)
-    table = {}
-    for name, path in (("generated", first), ("sealed", second)):
-        held = score(subject_of(path, trust))
-        table[name] = {
-            "rules": len(held),
-            "kept": sum(held.values()),
-            "not_kept": [rule for rule, holds in held.items() if not holds],
-        }
+    authority = Authority(made_folder(folder / "tsa")) if shutil.which("openssl") else None
+    try:
+        options = SigningOptions(tsa_url=authority.url if authority else None)
+        trust = trusting(authority, signer) if authority else TrustStore.default(own_root_pem=signer.root_pem)
+        first, second = folder / "rubric-generated.mp4", folder / "rubric-sealed.mp4"
+        sign_clip(folder / "rubric.mp4", first, corpus_facts("generated"), signer, options=options)
+        sign_clip(folder / "rubric.mp4", second, corpus_facts("sealed", first), signer, options=options)
+        held = {"generated": score(subject_of(first, trust)), "sealed": score(subject_of(second, trust))}
+    finally:
+        if authority:
+            authority.close()
+    table: dict[str, Any] = {"stamped": authority is not None}
+    for name, rules in held.items():
+        missed = [rule for rule, holds in rules.items() if not holds]
+        table[name] = {"score": f"{sum(rules.values())}/{len(rules)}", "not_kept": missed}
     return table
 
 
+def made_folder(path: Path) -> Path:
+    """The folder, made."""
+    path.mkdir()
+    return path
+
+
 def signing_cost(folder: Path) -> list[dict[str, Any]]:
-    """Seconds to sign (with reading back and publishing) and to read, beside a plain copy with fsync."""
+    """Processor and wall seconds to sign (with reading back and publishing) and to read, beside a plain copy with
+    fsync, and both as a ratio of processor time to copying."""
     signer = ephemeral_signer(datetime.now(UTC))
     trust = TrustStore.default(own_root_pem=signer.root_pem)
     rows = []
@@ -268,18 +301,18 @@ def signing_cost(folder: Path) -> list[dict[str, Any]]:
         source = folder / f"{side}.mp4"
         frames = np.concatenate([noise] * (seconds * 3))
         write_clip(Clip.from_array(frames, 24), source, crf=20, preset="ultrafast")
-        copied = _timed(lambda source=source: _copied(source, folder / "copy.mp4"))
         facts = _facts(side, seconds)
-        signed = _timed(lambda source=source, facts=facts: sign_clip(source, folder / "signed.mp4", facts, signer))
-        read = _timed(lambda: read_manifest(folder / "signed.mp4", trust))
-        rows.append(
-            {
-                "megabytes": round(source.stat().st_size / 1e6, 2),
-                "copy_s": round(copied, 4),
-                "sign_s": round(signed, 4),
-                "read_s": round(read, 4),
-            }
-        )
+        work: dict[str, Callable[[], Any]] = {
+            "copy": lambda source=source: _copied(source, folder / "copy.mp4"),
+            "sign": lambda source=source, facts=facts: sign_clip(source, folder / "signed.mp4", facts, signer),
+            "read": lambda: read_manifest(folder / "signed.mp4", trust),
+        }
+        row: dict[str, Any] = {"megabytes": round(source.stat().st_size / 1e6, 2)}
+        for name, one in work.items():
+            row[f"{name}_cpu_s"], row[f"{name}_wall_s"] = _timed(one)
+        for name in ("sign", "read"):
+            row[f"{name}_to_copy"] = round(row[f"{name}_cpu_s"] / max(row["copy_cpu_s"], 1e-4), 1)
+        rows.append(row)
     return rows
 
 
@@ -297,13 +330,15 @@ def _facts(side: int, seconds: int) -> ManifestFacts:
     )
 
 
-def _timed(work: Callable[[], Any], repeats: int = 5) -> float:
+def _timed(work: Callable[[], Any], repeats: int = 5) -> tuple[float, float]:
+    """Median processor and wall seconds."""
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        began, started = time.process_time(), time.perf_counter()
         work()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
+        times.append((time.process_time() - began, time.perf_counter() - started))
+    cpu, wall = np.median(times, axis=0)
+    return round(float(cpu), 4), round(float(wall), 4)
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -1,11 +1,8 @@
 """Time-stamps by a local RFC 3161 server (`openssl ts`), and what happens when it is down, silent or garbled."""
 
-import contextlib
-import http.server
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,121 +10,17 @@ from pathlib import Path
 import pytest
 
 from bench.provenance_rubric import RULES, score, subject_of
+from bench.timestamp_server import Authority, trusting
 from core.errors import ConfigurationError, ServiceUnreachable
 from provenance.manifest import ManifestFacts
 from provenance.reading import read_manifest
 from provenance.signers import LocalSigner
 from provenance.signing import SigningOptions, sign_clip
 from provenance.timestamps import TimeStamping, gives_stamps, reply_status, time_stamp_query
-from provenance.trust import OWN_LIST, TrustList, TrustStore
+from provenance.trust import OWN_LIST, TrustStore
 
 Facts = Callable[..., ManifestFacts]
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
-
-_CONFIG = """
-[req]
-distinguished_name = dn
-prompt = no
-[dn]
-C = ZZ
-O = Test Time
-CN = {name}
-[ca]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign, cRLSign
-subjectKeyIdentifier = hash
-[leaf]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = critical, timeStamping
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-[tsa]
-default_tsa = here
-[here]
-serial = {folder}/serial
-crypto_device = builtin
-signer_cert = {folder}/leaf.pem
-certs = {folder}/root.pem
-signer_key = {folder}/leaf.key
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256, sha384, sha512
-accuracy = secs:1
-ordering = no
-tsa_name = no
-ess_cert_id_chain = no
-ess_cert_id_alg = sha256
-"""
-
-
-class Authority:
-    """A time-stamp server on loopback; `behaviour` is "stamps", "refuses", "garbles" or "hangs"."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.behaviour, self.asked = folder, "stamps", 0
-        self._make_keys()
-        authority = self
-
-        class Answer(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                authority.asked += 1
-                query = self.rfile.read(int(self.headers["Content-Length"]))
-                reply = authority.reply(query)
-                self.send_response(200)
-                self.send_header("Content-Type", "application/timestamp-reply")
-                self.send_header("Content-Length", str(len(reply)))
-                self.end_headers()
-                with contextlib.suppress(BrokenPipeError):  # whoever gave up waiting is gone
-                    self.wfile.write(reply)
-
-            def log_message(self, *_: object) -> None:
-                """Keep the test's output clean."""
-
-        self.released = threading.Event()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-
-    def reply(self, query: bytes) -> bytes:
-        if self.behaviour == "refuses":
-            return bytes.fromhex("30053003020102")
-        if self.behaviour == "garbles":
-            return b"<html>not a stamp</html>"
-        if self.behaviour == "hangs":
-            self.released.wait(20)
-        (self.folder / "query").write_bytes(query)
-        self._openssl("ts", "-reply", "-config", "config", "-queryfile", "query", "-out", "reply")
-        return (self.folder / "reply").read_bytes()
-
-    @property
-    def root_pem(self) -> str:
-        return (self.folder / "root.pem").read_text()
-
-    def close(self) -> None:
-        self.released.set()
-        self.server.shutdown()
-        self.server.server_close()
-
-    def _make_keys(self) -> None:
-        (self.folder / "serial").write_text("01")
-        (self.folder / "config").write_text(_CONFIG.format(name="Test TSA", folder=self.folder))
-        (self.folder / "rootconfig").write_text(_CONFIG.format(name="Test TSA Root", folder=self.folder))
-        for name in ("root", "leaf"):
-            self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
-        self._openssl(
-            "req", "-x509", "-new", "-key", "root.key", "-days", "3", "-config", "rootconfig", "-extensions", "ca",
-            "-out", "root.pem",
-        )  # fmt: skip
-        self._openssl("req", "-new", "-key", "leaf.key", "-config", "config", "-out", "leaf.csr")
-        self._openssl(
-            "x509", "-req", "-in", "leaf.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days",
-            "2", "-extfile", "config", "-extensions", "leaf", "-out", "leaf.pem",
-        )  # fmt: skip
-
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +33,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 @pytest.fixture(autouse=True)
 def _well(authority: Authority) -> None:
     authority.behaviour = "stamps"
-
-
-def trusting(authority: Authority, signer: LocalSigner) -> TrustStore:
-    """Our own list with the test authority's root for time-stamps."""
-    plain = TrustStore.default(own_root_pem=signer.root_pem)
-    stamps = TrustList("test-tsa", "Test", "2026-11-21", "", time_stamp_anchors_pem=authority.root_pem)
-    return TrustStore((*plain.lists, stamps))
 
 
 def test_a_stamped_clip_outlives_its_certificate(
