@@ -1,6 +1,6 @@
-"""A second list of transforms: they were measured once before any code was written for them (see docs/policy.md).
+"""Transforms that were measured once before any code was written for them (see docs/policy.md).
 
-Since that run the filter knows most of them, so they count as developed.
+Since then the filter knows most of them, so they count as developed.
 """
 
 import base64
@@ -10,6 +10,8 @@ from bench.policy_names import Transform, letters, plain
 
 _UPSIDE_DOWN = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz")
 _NEIGHBOURS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "sncfrdhjokjzmbipwtaryvesux")
+_RUSSIAN_LAYOUT = str.maketrans("qwertyuiopasdfghjklzxcvbnm", "йцукенгшщзфывапролдячсмить")
+_GREEK = str.maketrans("abgdezhiklmnoprstuvwxy", "αβγδεζηικλμνοπρστυβωχυ")
 
 
 def _keyboard_slip(name: str) -> str:
@@ -37,6 +39,18 @@ def _json(name: str) -> str:
     return f'{{"first": "{first}", "last": "{last}"}}'
 
 
+def _initial_last(name: str) -> str:
+    """The first letter of each word at its end ("aylorT wiftS")."""
+    return " ".join(word[1:] + word[0] for word in name.split())
+
+
+def _interleaved(name: str) -> str:
+    """Two words letter by letter ("TSawyilfotr")."""
+    first, _, last = plain(name).partition(" ")
+    longest = max(len(first), len(last))
+    return "".join(first[at : at + 1] + last[at : at + 1] for at in range(longest))
+
+
 ONCE_UNSEEN: dict[str, Transform] = {
     "character codes": lambda name: "+".join(f"chr({ord(c)})" for c in name),
     "keyboard slip": _keyboard_slip,
@@ -62,4 +76,9 @@ ONCE_UNSEEN: dict[str, Transform] = {
     "tildes inside": lambda name: " ".join(
         "~".join(w[at : at + 2] for at in range(0, len(w), 2)) for w in name.split()
     ),
+    "Russian keyboard layout": lambda name: plain(name).lower().translate(_RUSSIAN_LAYOUT),
+    "Greek letters": lambda name: plain(name).lower().translate(_GREEK),
+    "initial last": _initial_last,
+    "interleaved": _interleaved,
+    "semicolon table": lambda name: ";".join(reversed(name.split(" ", 1))),
 }

@@ -6,23 +6,25 @@ Whoever writes filter code for one of these moves it to policy_once_unseen.py an
 import unicodedata
 
 from bench.policy_names import Transform, letters, plain
+from policy.fold import words_of
 
-_RUSSIAN_LAYOUT = str.maketrans("qwertyuiopasdfghjklzxcvbnm", "йцукенгшщзфывапролдячсмить")
-_GREEK = str.maketrans("abgdezhiklmnoprstuvwxy", "αβγδεζηικλμνοπρστυβωχυ")
 _ACCENTS = ("\u0302", "\u0308", "\u0300", "\u030c")
 _NEXT_VOWEL = str.maketrans("aeiou", "eioua")
 
-
-def _initial_last(name: str) -> str:
-    """The first letter of each word at its end ("aylorT wiftS")."""
-    return " ".join(word[1:] + word[0] for word in name.split())
-
-
-def _interleaved(name: str) -> str:
-    """Two words letter by letter ("TSawyilfotr")."""
-    first, _, last = plain(name).partition(" ")
-    longest = max(len(first), len(last))
-    return "".join(first[at : at + 1] + last[at : at + 1] for at in range(longest))
+_LETTER_NAMES = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyz",
+        words_of(
+            "ay bee see dee ee eff gee aitch eye jay kay ell em en oh pee cue ar es tee you vee doubleu ex wy zee"
+        ),
+        strict=True,
+    )
+)
+_KEYS = {
+    c: key * (at + 1)
+    for key, group in zip("23456789", words_of("abc def ghi jkl mno pqrs tuv wxyz"), strict=True)
+    for at, c in enumerate(group)
+}
 
 
 def _accented(name: str) -> str:
@@ -39,18 +41,21 @@ def _squared(name: str) -> str:
 
 
 UNSEEN: dict[str, Transform] = {
-    "Russian keyboard layout": lambda name: plain(name).lower().translate(_RUSSIAN_LAYOUT),
-    "Greek letters": lambda name: plain(name).lower().translate(_GREEK),
+    "filler letter after each": lambda name: " ".join("".join(f"{c}x" for c in word) for word in name.split()),
+    "letter names": lambda name: "  ".join(" ".join(_LETTER_NAMES[c] for c in letters(w)) for w in name.split()),
+    "hyphen inside": lambda name: " ".join(f"{w[:3]}-{w[3:]}" if len(w) > 4 else w for w in name.split()),
+    "double percent": lambda name: "".join(f"%25{byte:02X}" for byte in name.encode()),
+    "tags round letters": lambda name: "".join(f"<i>{c}</i>" if c != " " else c for c in name),
+    "camel case with a verb": lambda name: name.title().replace(" ", "") + "Dancing",
+    "digits strewn in": lambda name: " ".join(f"{w[:2]}7{w[2:4]}3{w[4:]}" for w in name.split()),
+    "phone keys": lambda name: "  ".join(" ".join(_KEYS[c] for c in letters(w)) for w in name.split()),
     "accents": _accented,
     "next vowel": lambda name: plain(name).lower().translate(_NEXT_VOWEL).title(),
-    "initial last": _initial_last,
-    "interleaved": _interleaved,
     "halves apart": _halves_apart,
     "negative squared": _squared,
     "Fraktur": lambda name: "".join(chr(0x1D586 + ord(c) - 97) if c.isalpha() else c for c in plain(name).lower()),
     "LaTeX": lambda name: " ".join(f"\\\\textbf{{{word}}}" for word in name.split()),
     "list": lambda name: "\n".join(f"- {word}" for word in name.split()),
-    "semicolon table": lambda name: ";".join(reversed(name.split(" ", 1))),
     "e-mail address": lambda name: f"{'.'.join(letters(word) for word in name.split())}@example.org",
     "separator spelled out": lambda name: name.replace(" ", " underscore "),
     "plus signs": lambda name: plain(name).replace(" ", "+"),

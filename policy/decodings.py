@@ -8,7 +8,9 @@ import base64
 import binascii
 import codecs
 import html
+import itertools
 import re
+import unicodedata
 import urllib.parse
 from collections.abc import Callable
 
@@ -30,7 +32,9 @@ _ASCII85 = re.compile(r"(?<!\S)[!-u]{15,}(?!\S)")
 _UPSIDE_DOWN = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞlɯuodbɹsʇnʌʍxʎz", "abcdefghiijklmnopqrstuvwxyz")
 _ONLY_UPSIDE_DOWN = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 _DOUBLED = re.compile(r"(?<![^\W\d_])(?:([^\W\d_])\1){3,}(?![^\W\d_])", re.IGNORECASE)
-_SIGNS_IN_WORD = re.compile(r"(?<!\S)(?=\S*\w)\S*[^\w\s.,'’;:!?()\"-]\S{2,}")
+_SIGNS_IN_WORD = re.compile(
+    r"(?<!\S)(?=\S*\w)(?:\S*[^\w\s.,'’;:!?()\"-]\S{2,}|[!-/:-@]\w\S+|\S*[A-Za-z]\d\S*|\S*\w[!:?(@=]\S*\w\S*)"
+)
 _QUOTED = re.compile(r"(?:=[0-9A-Fa-f]{2}){3,}")
 _OCTAL = re.compile(r"(?:\\[0-3]?[0-7]{2}){3,}")
 _LETTER_NUMBERS = re.compile(r"(?<![\d.:])(?:\d{1,2}\s?[-,./| ]\s?){4,}\s?\d{1,2}(?![\d.:%])")
@@ -305,6 +309,54 @@ def _from_pig_latin(match: re.Match[str]) -> str:
     return word
 
 
+# What comes out when a Latin name is typed with another keyboard switched on (standard layouts of each country).
+_KEYS = "qwertyuiopasdfghjklzxcvbnm[];',."
+_LAYOUTS = {
+    "йцукенгшщзфывапролдячсмитьхъжэбю": _KEYS,
+    ";ςερτυθιοπασδφγηξκλζχψωβνμ": _KEYS[:26],
+    "/'קראטוןםפשדגכעיחלךזסבהנמצ": _KEYS[:26],
+    "ضصثقفغعهخحشسيبلاتنمئءؤرىة": _KEYS[:26].replace("b", ""),
+}
+_TYPED = str.maketrans(
+    {
+        letter: key
+        for layout, keys in _LAYOUTS.items()
+        for letter, key in zip(layout, keys, strict=True)
+        if ord(letter) > 127
+    }
+)
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_ONE_KEY_LEFT = str.maketrans(
+    {right: left for row in ("qwertyuiop[", "asdfghjkl;", "zxcvbnm") for left, right in itertools.pairwise(row)}
+)
+_ONE_KEY_RIGHT = str.maketrans({left: right for row in _ROWS for left, right in itertools.pairwise(row)})
+# Greek letters for the Latin ones that they transcribe or look like; Latin letters without a Greek one stay.
+_GREEK = str.maketrans("αβγδεζηθικλμνξοπρσςτυφχψω", "abgdezhtiklmnxoprsstufxyw")
+_GREEK_BLOCK = re.compile("[α-ω]")
+
+
+def decode_keyboard(text: str) -> str | None:
+    """Letters of another country's keyboard as the Latin keys they lie on ("Ефндщк" is "Taylor")."""
+    typed = text.lower().translate(_TYPED)
+    return typed if typed != text.lower() else None
+
+
+def decode_keys_left(text: str) -> str | None:
+    """Every letter as the key on its left: hands that lay one key too far right."""
+    return text.lower().translate(_ONE_KEY_LEFT)
+
+
+def decode_keys_right(text: str) -> str | None:
+    """Every letter as the key on its right."""
+    return text.lower().translate(_ONE_KEY_RIGHT)
+
+
+def decode_greek(text: str) -> str | None:
+    """Greek letters as the Latin ones they stand for."""
+    lowered = unicodedata.normalize("NFC", text.lower())
+    return lowered.translate(_GREEK) if _GREEK_BLOCK.search(lowered) else None
+
+
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _ATBASH = str.maketrans(_LOWER + _LOWER.upper(), _LOWER[::-1] + _LOWER[::-1].upper())
 
@@ -342,6 +394,8 @@ ONCE: dict[str, Decoding] = {
     "reversed": decode_reversed,
     "reversed-words": decode_reversed_words,
     "rot47": decode_rot47,
+    "keys-left": decode_keys_left,
+    "keys-right": decode_keys_right,
     "turned-halves": decode_turned_halves,
 }
 

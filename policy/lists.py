@@ -25,7 +25,7 @@ _RULES = (
     "manifest.json",
 )
 _DECIDING_MODULES = words_of(
-    "confusables context decodings deeds filter fold gazetteer harm_heads name_shape near_names "
+    "confusables context decodings deeds filter fold gazetteer harm_heads hidden_names name_shape near_names "
     "reading rulebook skeletons "
     "split_names subjects views"
 )

@@ -9,13 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from policy.fold import Token, is_unspaced, words_of
 from policy.gazetteer import Figure, NameMatch, osa_distance
+from policy.hidden_names import HiddenNames
 from policy.reading import Reading
 from policy.skeletons import consonants, distance, romanised, rough_key
 
 _MAX_GAP = 3
 _JOINERS = frozenset(words_of("and or nor versus vs with meets against then but near beside like plus between"))
 _MIN_SURNAME_CHARS = 4
-_MIN_SHIFTED_CHARS = 8
+# Of all shifts of a few thousand names hardly one is a word of seven letters by chance.
+_MIN_SHIFTED_CHARS, _MIN_SHIFTED_MONONYM_CHARS = 7, 6
+# Words put into a name that say nothing by themselves.
+_FILLERS = frozenset(
+    words_of("freaking frickin fricking fucking damn goddamn bloody flipping the great big bad real actual famous")
+)
 _MIN_ROUGH_CHARS = 4
 # Sum of consonant distances that two spellings of a name may have, by how the name is written (tuned on the
 # development halves of the bench's languages).
@@ -83,6 +89,7 @@ class NearNames:
         self._bare: dict[tuple[str, str], Figure] = {}
         self._shuffled: dict[tuple[str, str], Figure] = {}
         self._rough: dict[str, list[tuple[str, str, Figure]]] = {}
+        self._hidden = HiddenNames(words, name_kinds)
         for line in lines:
             key, role, status, mode, tier = line.split("\t")
             if tier != "2":
@@ -93,10 +100,13 @@ class NearNames:
     def _add(self, key: str, figure: Figure) -> None:
         if not key.isascii():
             return
+        self._hidden.add(key, figure)
         parts = key.split(" ")
         if len(parts) == 1:
             if figure.mode == "~":
                 self._mononyms[key] = figure
+            elif len(key) >= _MIN_SHIFTED_MONONYM_CHARS and figure.mode == "." and figure.tier == 0:
+                self._shifted.setdefault(_unshifted(key), figure)
             return
         joined = "".join(parts)
         if len(joined) >= _MIN_SHIFTED_CHARS and figure.mode == ".":
@@ -126,7 +136,8 @@ class NearNames:
         found = [*self.with_gap(reading), *self._surname_first(reading), *self._initials(reading)]
         found += [*self._by_role(reading), *self._under_shift(tokens)]
         if is_mostly(tokens, self._words):
-            found += [*self._by_sound(tokens), *self._by_letters(tokens)]
+            found += [*self._by_sound(tokens), *self._by_letters(tokens), *self._hidden.moved(tokens)]
+        found += self._hidden.covered(reading)
         if not reading.text.isascii():
             found += self._other_script(tokens)
         return found
@@ -149,7 +160,8 @@ class NearNames:
                 if _JOINERS & {each.text for each in tokens[start + 1 : end]} or _is_sentence_end(reading, end):
                     break
                 figure = self._pairs.get((token.text, tokens[end].text))
-                if figure and self._is_named(reading, start) and self._is_named(reading, end):
+                is_filled = all(each.text in _FILLERS for each in tokens[start + 1 : end])
+                if figure and (is_filled or (self._is_named(reading, start) and self._is_named(reading, end))):
                     yield NameMatch(start, end + 1, figure, "gapped", "")
 
     def _surname_first(self, reading: Reading) -> Iterator[NameMatch]:
@@ -258,7 +270,8 @@ class NearNames:
             for end in range(at + 1, min(at + 4, len(tokens) + 1)):
                 if end > at + 1:
                     joined += tokens[end - 1].text
-                figure = self._shifted.get(_unshifted(joined)) if len(joined) >= _MIN_SHIFTED_CHARS else None
+                least = _MIN_SHIFTED_CHARS if end > at + 1 else _MIN_SHIFTED_MONONYM_CHARS
+                figure = self._shifted.get(_unshifted(joined)) if len(joined) >= least else None
                 if figure and joined.isalpha():
                     yield NameMatch(at, end, figure, "shifted", "")
 

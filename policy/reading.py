@@ -55,6 +55,7 @@ def read_view(view: View) -> Reading:
 
 
 def _mark(gap: str) -> str:
-    if _SENTENCE_END.search(gap) and gap != ".":
+    # A sign with no gap around it joins columns rather than ends a sentence ("Swift;Taylor").
+    if _SENTENCE_END.search(gap) and gap not in (".", ";", ":"):
         return ". "
     return ", " if "," in gap else ""

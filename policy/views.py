@@ -132,6 +132,11 @@ def _variants(text: str, *, is_turned: bool) -> list[tuple[str, str, bool]]:
         ("long-runs", _LONG_RUN.sub(r"\1", base), True),
         ("long-runs", _LONG_RUN.sub(r"\1\1", base), True),
     ]
+    if not text.isascii():
+        variants += [
+            ("greek", decodings.decode_greek(text), True),
+            ("keyboard", decodings.decode_keyboard(text), False),
+        ]
     turned = decodings.SPELLED | (decodings.ONCE if is_turned else {})
     variants += [(name, decode(base), False) for name, decode in turned.items()]
     return [(name, variant, is_reading) for name, variant, is_reading in variants if variant and variant != text]
