@@ -19,6 +19,8 @@ _UNRELATED_BITS = 128.0
 _FOREIGN_SHARE = 0.55
 _JUMP_SHARE = 0.9
 _STUTTER_BITS = 6.0
+#: What one step must explain, in bits over all its samples: three stutters, the price of creeping over the cut.
+_HIDDEN_GAIN_BITS = 18.0
 _MAX_BASE_BITS = 84.0
 #: 5 minutes each; longer clips are matched in their first 5 minutes only, and say so.
 MAX_SAMPLES = 300 * SAMPLES_PER_S
@@ -129,6 +131,11 @@ def _stretches(
         if any(is_foreign) or owner[before] != owner[now] or not 0 <= now - before <= 2:
             bounds.append(row)
     bounds.append(len(path))
+    bounds = [
+        bound
+        for start, end in pairwise(bounds)
+        for bound in (start, *(_hidden_cuts(path, table, owner, start, end) if path[start] != columns else ()))
+    ] + [len(path)]
     found = []
     for start, end in pairwise(bounds):
         times = start / SAMPLES_PER_S, end / SAMPLES_PER_S
@@ -137,11 +144,47 @@ def _stretches(
             continue
         bits = float(np.median(table[np.arange(start, end), path[start:end]]))
         score = float(np.clip(1 - bits / _UNRELATED_BITS, 0, 1))
-        # The release's time at the stretch's middle, taken back to its start, evens out a stutter at either end.
-        middle = (start + end - 1) // 2
-        begun = (place[path[middle]] - (middle - start)) / SAMPLES_PER_S
+        # The usual lead of the release's time over the clip's: it evens out a stutter at either end.
+        begun = (start + float(np.median(place[path[start:end]] - np.arange(start, end)))) / SAMPLES_PER_S
         found.append(Stretch(*times, int(owner[path[start]]), max(0.0, float(begun)), score))
     return _without_slivers(found)
+
+
+def _hidden_cuts(
+    path: NDArray[np.intp], table: NDArray[np.float32], owner: NDArray[np.intp], start: int, end: int
+) -> list[int]:
+    """Cuts that a path crept over, a few stutters being cheaper than a jump: where half a second is missing from a
+    calm scene. Told where one step explains the samples clearly better than no step at all."""
+    lead = path[start:end] - np.arange(start, end)
+    before, after = (int(np.median(part)) for part in (lead[:MIN_STRETCH_SAMPLES], lead[-MIN_STRETCH_SAMPLES:]))
+    if abs(after - before) < MIN_STRETCH_SAMPLES or end - start < 2 * MIN_STRETCH_SAMPLES:
+        return []
+    first, last = (_along(table, owner, path[start], start, end, one) for one in (before, after))
+    if first is None or last is None:
+        return []
+    leads = range(min(before, after), max(before, after) + 1)
+    constant = [_along(table, owner, path[start], start, end, one) for one in leads]
+    without = min(float(one.sum()) for one in constant if one is not None)
+    split = np.append(0.0, np.cumsum(first)) + np.append(np.cumsum(last[::-1])[::-1], 0.0)
+    inner = split[MIN_STRETCH_SAMPLES : len(split) - MIN_STRETCH_SAMPLES]
+    if without - float(inner.min()) < _HIDDEN_GAIN_BITS:
+        return []
+    cut = start + MIN_STRETCH_SAMPLES + int(inner.argmin())
+    path[start:cut] = np.arange(start, cut) + before
+    path[cut:end] = np.arange(cut, end) + after
+    return [cut]
+
+
+def _along(
+    table: NDArray[np.float32], owner: NDArray[np.intp], column: int, start: int, end: int, lead: int
+) -> NDArray[np.float32] | None:
+    """The distance of each sample from the one so many columns ahead; dear where the release ends before."""
+    rows = np.arange(start, end)
+    columns = rows + lead
+    inside = (columns >= 0) & (columns < table.shape[1])
+    columns = np.clip(columns, 0, table.shape[1] - 1)
+    inside &= owner[columns] == owner[column]
+    return np.where(inside, table[rows, columns], np.float32(_UNRELATED_BITS)) if inside.any() else None
 
 
 def _without_slivers(found: list[Stretch]) -> tuple[Stretch, ...]:
