@@ -61,11 +61,10 @@ def read_manifest(file: Path | BinaryIO, trust: TrustStore, *, now: datetime | N
     ending `.c2pa` (C2PA 2.4 §11.4); then `is_sidecar` is True.
     """
     if isinstance(file, Path):
+        beside = store_beside(file)
         with file.open("rb") as opened:
-            beside = _store_beside(file, opened)
             if beside is not None:
                 return read_beside(opened, beside, trust, now=now)
-            opened.seek(0)
             return read_manifest(opened, trust, now=now)
     try:
         store = find_store(file)
@@ -91,16 +90,24 @@ def read_beside(file: BinaryIO, store: bytes, trust: TrustStore, *, now: datetim
     return replace(report, is_sidecar=True, coverage=_coverage(file, store, is_beside=True))
 
 
+def store_beside(path: Path) -> bytes | None:
+    """The manifest store kept beside a WebM or Matroska file, unread; None where there is none, for any other
+    file, and for one over 64 MiB.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    beside = path.with_suffix(SIDECAR_SUFFIX)
+    with path.open("rb") as opened:
+        is_matroska = opened.read(4) == EBML_HEAD
+    if not is_matroska or not beside.is_file() or beside.stat().st_size > MAX_STORE_BYTES:
+        return None
+    return beside.read_bytes()
+
+
 def read_store(store: bytes, trust: TrustStore, *, now: datetime | None = None) -> ManifestReport:
     """What a manifest store from a repository says, without the file it was bound to. `is_detached` is True."""
     return _read(_STORE_MIME, io.BytesIO(store), store, trust, now or datetime.now(UTC))
-
-
-def _store_beside(path: Path, file: BinaryIO) -> bytes | None:
-    beside = path.with_suffix(SIDECAR_SUFFIX)
-    if file.read(4) != EBML_HEAD or not beside.is_file() or beside.stat().st_size > MAX_STORE_BYTES:
-        return None
-    return beside.read_bytes()
 
 
 def _coverage(file: BinaryIO, store: bytes, *, is_beside: bool = False) -> ByteCoverage | None:
