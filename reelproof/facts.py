@@ -51,6 +51,7 @@ def manifest_facts(
         detector_url=settings.public_url or "",
         manifest_id=facts["manifest_id"],
         actions=tuple(Action(one["name"], one["description"]) for one in facts.get("actions") or ()),
+        change=facts.get("change", ""),
         thumbnail=(pictures or {}).get("clip", b""),
     )
 
@@ -72,10 +73,11 @@ def _policy_proof(approval: Approval, log: DecisionLog) -> PolicyProof:
 
 
 def _ingredients(facts: dict[str, Any], picture: bytes) -> tuple[Ingredient, ...]:
+    inputs = tuple(Ingredient(Path(one["path"]), one["title"]) for one in facts.get("inputs") or ())
     parent = facts.get("parent")
     if parent is None:
-        return ()
-    return (Ingredient(Path(parent["path"]), parent["title"], Relationship.PARENT, picture),)
+        return inputs
+    return (Ingredient(Path(parent["path"]), parent["title"], Relationship.PARENT, picture), *inputs)
 
 
 def release_report(

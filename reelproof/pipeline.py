@@ -53,6 +53,7 @@ from reelproof.releases import (
     unwatched,
 )
 from reelproof.settings import Settings
+from reelproof.sources import NO_SOURCES, Sources
 from reelproof.thumbnails import poster
 from reelproof.timing import Stopwatch
 from watermark.noise import NoiseWatermark
@@ -61,6 +62,7 @@ from watermark.pixel import PixelWatermark
 from watermark.pixel.layout import tell_apart
 
 NOBODY_SPECIAL = Asker()
+_NOT_KEPT = ("timings_s", "parent", "inputs", "actions")
 _TRANSCODED = {"name": "c2pa.transcoded", "description": "encoded anew to carry the mark"}
 
 
@@ -94,6 +96,7 @@ class Pipeline:
         *,
         request_id: str | None = None,
         asker: Asker = NOBODY_SPECIAL,
+        sources: Sources = NO_SOURCES,
         watch: Watch = unwatched,
     ) -> ReleaseReport:
         """A signed, marked, registered clip at `out`.
@@ -102,9 +105,11 @@ class Pipeline:
             RequestRefused: policy said no, or wants a person to look first. Nothing was generated.
             UsageError: the backend can't do what was asked.
         """
-        approval = self.approve(request, request_id=request_id, asker=asker, watch=watch)
+        approval = self.approve(
+            request, request_id=request_id, asker=asker, references=sources.references(), watch=watch
+        )
         with staging_folder(out) as folder:
-            marked = self.render(approval, request, folder, watch)
+            marked = self.render(approval, request, folder, watch, sources)
             return self.release(approval, marked, out, watch)
 
     def seal(
@@ -157,7 +162,12 @@ class Pipeline:
         return approval
 
     def render(
-        self, approval: Approval, request: GenerationRequest, folder: Path, watch: Watch = unwatched
+        self,
+        approval: Approval,
+        request: GenerationRequest,
+        folder: Path,
+        watch: Watch = unwatched,
+        sources: Sources = NO_SOURCES,
     ) -> MarkedClip:
         """Sample, mark and encode the clip into `folder`. Nothing is signed and nobody sees it.
 
@@ -169,19 +179,20 @@ class Pipeline:
             return held
         stopwatch = Stopwatch()
         backend = self.backends[request.backend]
-        request = replace(request, seed=secrets.randbits(31) if request.seed is None else request.seed)
+        sources.require(backend.capabilities, backend.name)
+        seed = secrets.randbits(31) if request.seed is None else request.seed
+        request = replace(request, seed=seed, media=sources.media(self.open_untrusted))
         payload = Payload.fresh(self.keys.watermark_key_id)
         with stopwatch.step("sample"):
             latents = self._initial_latents(backend, request, payload)
             generated = backend.generate(request, latents, partial(watch, "sample"))
         facts: dict[str, Any] = {
-            "origin": "generated",
-            "title": "Generated clip",
+            **sources.facts(),
             "backend": backend.name,
             "model": dict(vars(backend.model)),
             "settings": generated.settings,
             "coverage": {"score": generated.coverage, "warnings": list(generated.warnings)},
-            "noise": self._noise_facts(latents, payload),
+            "noise": None if sources.clip else self._noise_facts(latents, payload),
         }
         shown, facts["actions"], _ = disclosed(generated.clip, self._visible())
         marked = self._marker.mark(shown, payload, self._key(payload), folder, facts, stopwatch, watch)
@@ -308,9 +319,7 @@ class Pipeline:
         facts = manifest_facts(marked, bindings, approval, self.log, self.settings, self.clock, pictures)
         signer, target = self.signer or self.keys.signer(), marked.path.with_name("signed.mp4")
         signed = sign_clip(marked.path, target, facts, signer, options=self.signing)
-        described = {
-            name: value for name, value in marked.facts.items() if name not in ("timings_s", "parent", "actions")
-        }
+        described = {name: value for name, value in marked.facts.items() if name not in _NOT_KEPT}
         if self.references is not None:
             # Small pictures of the release: what the detector compares copies with, place by place.
             described["reference"] = self.references.put(reference_of(open_clip(marked.path)))

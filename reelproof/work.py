@@ -6,7 +6,7 @@ and says where in a job's folder things lie. It knows neither HTTP nor the queue
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from generator.port import GenerationRequest
 from policy.decision import Decision, Outcome
 from reelproof.job_values import JobKind, JobRun, JobStep
 from reelproof.releases import Approval, Asker, MarkedClip, SealFacts
+from reelproof.sources import Sources
 from reelproof.thumbnails import thumbnails_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def job_kinds(services: "Services") -> tuple[JobKind, ...]:
         ),
         lane="generation",
         phases=_VIDEO_PHASES,
-        tidy=_drop_unreleased,
+        tidy=_drop_all,
     )
     sealed = JobKind(
         SEAL,
@@ -103,7 +104,8 @@ def card_path(folder: Path) -> Path:
 
 def request_to_json(request: GenerationRequest) -> dict[str, Any]:
     """A generation request as plain JSON; the frame rate as a fraction's text."""
-    return asdict(request) | {"fps": None if request.fps is None else str(request.fps)}
+    plain = asdict(replace(request, media=None)) | {"fps": None if request.fps is None else str(request.fps)}
+    return {name: value for name, value in plain.items() if name != "media"}
 
 
 def request_from_json(value: Mapping[str, Any]) -> GenerationRequest:
@@ -129,8 +131,17 @@ def approval_from_json(value: Mapping[str, Any]) -> Approval:
 def _approve(services: "Services", run: JobRun) -> dict[str, Any]:
     request = request_from_json(run.request["generation"])
     asker = Asker(**run.request.get("asker", {}))
-    approval = services.pipeline.approve(request, request_id=run.job_id, asker=asker, watch=run.watch)
+    approval = services.pipeline.approve(
+        request, request_id=run.job_id, asker=asker, references=_sources(run).references(), watch=run.watch
+    )
     return approval_to_json(approval)
+
+
+def _sources(run: JobRun) -> Sources:
+    """The files that came with a request: they lie in the job's folder under the names it gives."""
+    given = dict(run.request.get("sources") or {})
+    folder = upload_folder(run.folder)
+    return Sources.from_json({name: str(folder / v) if isinstance(v, str) else v for name, v in given.items()})
 
 
 def _render(services: "Services", run: JobRun) -> dict[str, Any]:
@@ -138,7 +149,7 @@ def _render(services: "Services", run: JobRun) -> dict[str, Any]:
     request = request_from_json(run.request["generation"])
     folder = run.folder / "unreleased"
     folder.mkdir(exist_ok=True, mode=0o700)
-    return services.pipeline.render(approval, request, folder, run.watch).to_json()
+    return services.pipeline.render(approval, request, folder, run.watch, _sources(run)).to_json()
 
 
 def _release(services: "Services", run: JobRun) -> dict[str, Any]:
@@ -173,6 +184,11 @@ def _uploaded(run: JobRun) -> Path:
 
 def _drop_unreleased(folder: Path) -> None:
     _drop(folder / "unreleased")
+
+
+def _drop_all(folder: Path) -> None:
+    _drop_unreleased(folder)
+    _drop_uploads(folder)
 
 
 def _drop_uploads(folder: Path) -> None:

@@ -121,7 +121,7 @@ async def _receive_form(
         name = cleaned_name((file.file_name or b"").decode("utf-8", "replace"))
         files.append((written.rename(folder / name), name, part))
 
-    await _feed(request, _form_parser(boundary, folder, on_field, on_file))
+    await feed_form(request, boundary, folder, on_field, on_file)
     if not files:
         raise _no_file()
     return Form(fields, *files[0])
@@ -139,7 +139,21 @@ def _form_parser(boundary: bytes | None, folder: Path | None, on_field: Any, on_
     return FormParser("multipart/form-data", on_field, on_file, boundary=boundary, config=config)
 
 
-async def _feed(request: Request, parser: FormParser) -> None:
+def form_boundary(request: Request) -> bytes | None:
+    """The boundary of a multipart form, empty if it names none; None for another kind of body."""
+    kind, boundary = _media_type(request)
+    return (boundary or b"") if kind == "multipart/form-data" else None
+
+
+async def feed_form(
+    request: Request, boundary: bytes | None, folder: Path | None, on_field: Any, on_file: Any
+) -> None:
+    """Read a form piece by piece; its files are written into `folder`, or held where there is none.
+
+    Raises:
+        UsageError: the body is no form, or it ends in the middle.
+    """
+    parser = _form_parser(boundary, folder, on_field, on_file)
     try:
         async for piece in request.stream():
             parser.write(piece)
@@ -163,13 +177,13 @@ async def receive_fields(request: Request) -> dict[str, Any]:
 
     def on_field(field: Field) -> None:
         name = (field.field_name or b"").decode("utf-8", "replace")
-        _put(fields, name, (field.value or b"").decode("utf-8", "replace"))
+        put_field(fields, name, (field.value or b"").decode("utf-8", "replace"))
 
     def on_file(file: File) -> None:
         file.close()
-        _put(fields, (file.field_name or b"").decode("utf-8", "replace"), {"file": True})
+        put_field(fields, (file.field_name or b"").decode("utf-8", "replace"), {"file": True})
 
-    await _feed(request, _form_parser(boundary, None, on_field, on_file))
+    await feed_form(request, boundary, None, on_field, on_file)
     return fields
 
 
@@ -192,7 +206,7 @@ async def receive_json(request: Request) -> dict[str, Any]:
     return value
 
 
-def _put(fields: dict[str, Any], name: str, value: Any) -> None:
+def put_field(fields: dict[str, Any], name: str, value: Any) -> None:
     """`input_reference[image_url]` → {"input_reference": {"image_url": …}}, one level deep."""
     outer, bracket, inner = name.partition("[")
     if not bracket:

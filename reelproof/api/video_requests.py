@@ -77,6 +77,12 @@ def take_asker(fields: dict[str, Any], caller: str) -> Asker:
     )
 
 
+def take_number(fields: dict[str, Any], name: str) -> float | None:
+    """A number taken out of the fields, or None where it is not among them."""
+    value = fields.pop(name, None)
+    return None if value is None else _number(name, value)
+
+
 def read_generation(fields: Mapping[str, Any], backends: Mapping[str, Any], default: str) -> GenerationRequest:
     """What a body asks for.
 
@@ -85,7 +91,7 @@ def read_generation(fields: Mapping[str, Any], backends: Mapping[str, Any], defa
             is dropped silently.
     """
     given = {name: value for name, value in fields.items() if value is not None}
-    _refuse_references(given)
+    _refuse_unread_references(given)
     unknown = set(given) - {*_READERS, "model", "size"}
     if unknown:
         raise UsageError(
@@ -101,13 +107,14 @@ def read_generation(fields: Mapping[str, Any], backends: Mapping[str, Any], defa
     return GenerationRequest(**values, width_px=width, height_px=height, backend=backend)
 
 
-def _refuse_references(given: Mapping[str, Any]) -> None:
+def _refuse_unread_references(given: Mapping[str, Any]) -> None:
+    """Files come as parts of a form and are taken out before: what is left is an address, an ID or a name."""
     for name in _REFERENCES:
         if name in given:
             raise UsageError(
-                f"{name}: reference media are not taken yet",
+                f"{name} is taken as a file alone",
                 code="not_supported",
-                hint="Describe the clip in words alone.",
+                hint="Send the picture or clip itself, as a part of a multipart form; characters are not served.",
             )
 
 

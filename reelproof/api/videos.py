@@ -1,6 +1,7 @@
 """Making clips: OpenAI's video API over our pipeline and queue."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,14 +15,16 @@ from core.errors import UsageError
 from core.files import write_atomically
 from core.pictures import contact_sheet, fitted, jpeg, sampled
 from core.video import open_clip
-from generator.port import GenerationRequest
+from generator.port import GenerationRequest, GivenMedia
 from reelproof.api.bodies import receive_fields
 from reelproof.api.errors import NotSupported, failure_response
 from reelproof.api.front_door import Door, FrontDoor, new_job_id
+from reelproof.api.given import made_here, receive_given, sources_of
 from reelproof.api.streams import job_events
-from reelproof.api.video_requests import read_generation, take_asker, video_object
+from reelproof.api.video_requests import read_generation, take_asker, take_number, video_object
 from reelproof.job_values import Job, JobFailure, JobState
 from reelproof.releases import Asker
+from reelproof.sources import Sources
 from reelproof.work import VIDEO, clip_path, request_from_json, request_to_json
 
 router = APIRouter(tags=["videos"])
@@ -41,12 +44,11 @@ _FORM = {
 
 @router.post("/v1/videos", openapi_extra=_FORM)
 async def create_video(request: Request, door: Door) -> Response:
-    """Ask for a clip. Policy decides before the queue: a refusal is 400 `moderation_blocked`."""
-    fields = await receive_fields(request)
-    services = door.services
-    asker = take_asker(fields, door.caller(request))
-    asked = read_generation(fields, services.backends, services.settings.backend)
-    return await _submit(request, door, asked, asker)
+    """Ask for a clip. Policy decides before the queue: a refusal is 400 `moderation_blocked`.
+
+    A form may carry pictures to begin with (`input_reference`) and to end with (`last_image`).
+    """
+    return await _from_media(request, door, clip=None)
 
 
 @router.get("/v1/videos")
@@ -68,16 +70,29 @@ async def list_videos(
     }
 
 
-@router.post("/v1/videos/edits")
-@router.post("/v1/videos/extensions")
+@router.post("/v1/videos/edits", openapi_extra=_FORM)
+async def edit_video(request: Request, door: Door) -> Response:
+    """Change a clip after a prompt: a file in the part `video`, or `video` with the `id` of one made here.
+
+    `strength` (0 to 1) says how much of it changes.
+    """
+    return await _from_media(request, door, clip="changed")
+
+
+@router.post("/v1/videos/extensions", openapi_extra=_FORM)
+async def extend_video(request: Request, door: Door) -> Response:
+    """Go on from the end of a clip, by `seconds`: a file in the part `video`, or `video` with an `id`."""
+    return await _from_media(request, door, clip="extended")
+
+
 @router.post("/v1/videos/characters")
 @router.get("/v1/videos/characters/{character_id}")
 async def unsupported() -> None:
-    """Editing, extending and characters: part of the surface, not served by this version."""
+    """Characters: part of the surface, not served by this version."""
     raise NotSupported(
-        "this version makes new clips only: no edits, extensions or characters",
+        "this version serves no characters",
         code="not_supported",
-        hint="Use POST /v1/videos or /v1/videos/{id}/remix.",
+        hint="Describe who is seen in words, or give a picture to begin with.",
     )
 
 
@@ -135,12 +150,42 @@ async def video_events(video_id: str, request: Request, door: Door) -> Response:
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
+async def _from_media(
+    request: Request, door: FrontDoor, *, clip: Literal["changed", "extended"] | None
+) -> Response:
+    """Receive what a clip is to be made from and submit it; whatever goes wrong, no file stays behind."""
+    job_id = new_job_id(VIDEO, request)
+    try:
+        given = await made_here(door, job_id, await receive_given(request, door, job_id))
+        fields = dict(given.fields)
+        asker = take_asker(fields, door.caller(request))
+        strength = take_number(fields, "strength") if clip == "changed" else None
+        asked = read_generation(fields, door.services.backends, door.services.settings.backend)
+        if (clip is None) == ("clip" in given.files):
+            raise UsageError(
+                "a clip is edited or extended, and comes with that alone",
+                code="missing_file" if clip else "unexpected_file",
+                hint="Send it in the field `video`, to /v1/videos/edits or /v1/videos/extensions.",
+            )
+        sources = sources_of(given, is_extended=clip == "extended", strength=strength)
+        return await _submit(request, door, asked, asker, job_id, **({"sources": sources} if sources else {}))
+    except BaseException:
+        if await run_in_threadpool(door.jobs.status, job_id) is None:
+            shutil.rmtree(door.jobs.folder(job_id), ignore_errors=True)
+        raise
+
+
 async def _submit(
-    request: Request, door: FrontDoor, asked: GenerationRequest, asker: Asker, **more: Any
+    request: Request,
+    door: FrontDoor,
+    asked: GenerationRequest,
+    asker: Asker,
+    job_id: str | None = None,
+    **more: Any,
 ) -> Response:
     """Check that the backend can do it, queue it, and wait for policy's answer."""
-    await run_in_threadpool(lambda: door.services.backends[asked.backend].latent_spec(asked))
-    job_id = new_job_id(VIDEO, request)
+    await run_in_threadpool(_require_able, door, asked, Sources.from_json(more.get("sources", {})))
+    job_id = job_id or new_job_id(VIDEO, request)
     body = {"generation": request_to_json(asked), "asker": asdict(asker), **more}
     # Through JSON once, so that a repeated request compares equal to the stored one.
     job = await run_in_threadpool(door.jobs.submit, VIDEO, job_id, json.loads(json.dumps(body)))
@@ -152,6 +197,12 @@ async def _submit(
         return await _not_taken(request, door, job, job.failure)
     door.meters.videos.labels("accepted").inc()
     return JSONResponse(video_object(job))
+
+
+def _require_able(door: FrontDoor, asked: GenerationRequest, sources: Sources) -> None:
+    backend = door.services.backends[asked.backend]
+    sources.require(backend.capabilities, backend.name)
+    backend.latent_spec(replace(asked, media=GivenMedia(is_extended=True)) if sources.is_extended else asked)
 
 
 async def _not_taken(request: Request, door: FrontDoor, job: Job, failure: JobFailure) -> Response:

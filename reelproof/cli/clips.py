@@ -89,6 +89,11 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     negative: Annotated[str, typer.Option(help="What the clip must not show.")] = "",
     camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to begin with.")] = None,
+    last_image: Annotated[Path | None, typer.Option(help="A picture to end with.")] = None,
+    video: Annotated[Path | None, typer.Option(help="A clip to change, or to go on from with --extend.")] = None,
+    strength: Annotated[float | None, typer.Option(help="How much of the clip changes, 0 to 1 (0.6).")] = None,
+    extend: Annotated[bool, typer.Option("--extend", help="Go on from the clip, --seconds longer.")] = False,
     consent: Consent = None,
     purpose: Purpose = "personal",
     request_id: Request = None,
@@ -96,6 +101,7 @@ def generate(
 ) -> None:
     """Make a signed, watermarked clip from a prompt, if the policy allows it."""
     from generator.port import GenerationRequest
+    from reelproof.sources import Sources
 
     _require_mp4(output)
     width, height = _size(size)
@@ -113,9 +119,12 @@ def generate(
         camera=camera,
         backend=backend or services.settings.backend,
     )
+    sources = Sources(image, last_image, video, extend, strength)
     with watching(quiet=as_json) as watch:
         asker = Asker("local", purpose, token_of(consent))
-        report = services.pipeline.generate(request, output, request_id=request_id, asker=asker, watch=watch)
+        report = services.pipeline.generate(
+            request, output, request_id=request_id, asker=asker, sources=sources, watch=watch
+        )
     _show_release(report, as_json)
 
 

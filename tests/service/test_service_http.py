@@ -76,6 +76,7 @@ def test_upload_is_gone_when_the_verdict_is_there(
     assert sorted(file.name for file in folder.iterdir() if not file.name.startswith("attempts")) == [
         "card.html",
         "report.html",
+        "report.pdf",
         "verdict.json",
     ]
     assert plain_clip.read_bytes() not in b"".join(file.read_bytes() for file in folder.iterdir())
@@ -225,11 +226,35 @@ def test_same_idempotency_key_is_one_clip(server: RunningServer) -> None:
     assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_conflict")
 
 
-@pytest.mark.parametrize("path", ["edits", "extensions", "characters"])
-def test_what_is_not_served_says_so(server: RunningServer, path: str) -> None:
-    """Routes of OpenAI's surface that we lack answer 501 with a reason, not 404."""
-    answer = server.client.post(f"/v1/videos/{path}", json={})
+def test_what_is_not_served_says_so(server: RunningServer) -> None:
+    """A route of OpenAI's surface that we lack answers 501 with a reason, not 404."""
+    answer = server.client.post("/v1/videos/characters", json={})
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_supported")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "files", "code"),
+    [
+        ("edits", {"prompt": "a ball"}, {}, "missing_file"),
+        ("extensions", {"prompt": "a ball", "video": {"id": "video_" + "0" * 32}}, {}, "not_found"),
+        ("edits", {"prompt": "a ball"}, {"input_reference": b"x"}, "missing_file"),
+        ("edits", {"prompt": "a ball"}, {"sound": b"x"}, "unexpected_file"),
+        ("edits", {"prompt": "a ball", "strength": "much"}, {"video": b"x"}, "invalid_parameter"),
+        ("", {"prompt": "a ball"}, {"video": b"x"}, "unexpected_file"),
+        ("", {"prompt": "a ball"}, {"input_reference": b"x", "image": b"y"}, "unexpected_file"),
+        ("", {"prompt": "a ball"}, {"last_image": b"x"}, "unsupported_media"),
+    ],
+)
+def test_media_that_can_not_be_used_are_refused(
+    server: RunningServer, path: str, fields: dict[str, Any], files: dict[str, bytes], code: str
+) -> None:
+    """A clip that is missing, a file nobody reads, a backend that takes none: each is told, and nothing is kept."""
+    before = {folder.name for folder in (server.home / "jobs").iterdir()}
+    address = "/v1/videos" + (f"/{path}" if path else "")
+    sent: dict[str, Any] = {"data": fields, "files": files} if files else {"json": fields}
+    answer = server.client.post(address, **sent)
+    assert (answer.status_code // 100, answer.json()["error"]["code"]) == (4, code)
+    assert {folder.name for folder in (server.home / "jobs").iterdir()} == before
 
 
 # Sealing -----------------------------------------------------------------------------------------------------

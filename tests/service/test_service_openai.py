@@ -76,10 +76,7 @@ def test_refusal_reaches_the_client_as_moderation_blocked(client: openai.OpenAI)
 
 
 def test_unsupported_calls_fail_clearly(client: openai.OpenAI) -> None:
-    """Editing and extending raise with a reason, not with a 404."""
-    with pytest.raises(openai.InternalServerError) as refused:
-        client.videos.extend(prompt="more", seconds="4", video=("a.mp4", b"x"))
-    assert refused.value.code == "not_supported"
+    """What the weights never learned, and models that are not here, raise with a reason, not with a 404."""
     with pytest.raises(openai.BadRequestError) as unknown:
         client.videos.create(prompt="a ball", model="sora-2")
     assert unknown.value.code == "model_not_found"
@@ -90,7 +87,10 @@ def test_reference_pictures_are_refused_not_ignored(client: openai.OpenAI, tmp_p
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
     with pytest.raises(openai.APIStatusError) as refused:
         client.videos.create(prompt="a ball", model="embedded", input_reference=tmp_path / "a.png")
-    assert refused.value.code == "not_supported"
+    assert refused.value.code == "unsupported_media"
+    with pytest.raises(openai.BadRequestError) as unable:
+        client.videos.extend(prompt="more", seconds="2", video=("a.mp4", b"x"))
+    assert unable.value.code == "unsupported_media"
 
 
 def test_client_checks_provenance(client: openai.OpenAI, made: openai.types.Video) -> None:
