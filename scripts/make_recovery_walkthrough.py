@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from core.clip import Clip  # noqa: E402
-from core.video import transcode, write_clip  # noqa: E402
+from core.video import open_clip, transcode, write_clip  # noqa: E402
+from provenance.fingerprint import fingerprint_clip  # noqa: E402
 from provenance.reading import read_manifest, read_store  # noqa: E402
 from provenance.records import ManifestReport, SoftBinding  # noqa: E402
 from provenance.resolution import ResolutionClient  # noqa: E402
@@ -35,7 +36,8 @@ from provenance.trust import TrustStore  # noqa: E402
 from watermark.payload import Payload  # noqa: E402
 
 PAGE = ROOT / "docs" / "recovering-a-credential.md"
-_WIDTH, _HEIGHT, _SECONDS, _FPS = 480, 272, 4, 24
+_WIDTH, _HEIGHT, _SECONDS, _FPS = 640, 360, 3, 24
+_SHOWN_CHARACTERS = 60
 _START_S, _CALL_S = 900.0, 900.0
 
 
@@ -59,7 +61,7 @@ class Walk:
         """The page."""
         foreign_clip(self.folder / "foreign.mp4")
         parts = [_INTRO, _SEALING, self.ran("seal", "foreign.mp4", "-o", "sealed.mp4", "--system", "Studio tool")]
-        transcode(self.folder / "sealed.mp4", self.folder / "copy.mp4", crf=30, width_px=_WIDTH // 2)
+        transcode(self.folder / "sealed.mp4", self.folder / "copy.mp4", crf=28)
         parts += [_STRIPPING, self.told("sealed.mp4", "copy.mp4")]
         parts += [_VERIFYING, self.ran("verify", "copy.mp4")]
         verdict = json.loads(self.output("verify", "copy.mp4", "--json"))
@@ -116,14 +118,17 @@ class Walk:
     def _asked(self, server: str, verdict: dict[str, object]) -> str:
         _wait_for(server)
         client = ResolutionClient(f"{server}/sbr/v1")
-        mark = _mark_of(verdict)
+        mark = _binding_of(verdict, self.folder / "copy.mp4")
         (match,) = client.by_binding(mark)
         store = client.manifest(match.manifest_id)
         receipt = client.receipt(match.manifest_id)
         if store is None or receipt is None:
             raise SystemExit("the repository did not give the credential back")
-        question = json.dumps({"alg": mark.alg, "value": b64encode(mark.value).decode()})
-        answer = json.dumps({"matches": [{"manifestId": match.manifest_id, "similarityScore": 100}]})
+        value = b64encode(mark.value).decode()
+        shown = value if len(value) < _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}…"
+        question = json.dumps({"alg": mark.alg, "value": shown}, ensure_ascii=False)
+        score = round(100 * (match.similarity or 0.0))
+        answer = json.dumps({"matches": [{"manifestId": match.manifest_id, "similarityScore": score}]})
         report = read_store(store, self._trust())
         return "\n".join(
             (
@@ -161,9 +166,12 @@ def foreign_clip(path: Path) -> None:
     write_clip(Clip.from_array(np.stack(frames), Fraction(_FPS)), path, crf=18, preset="veryfast")
 
 
-def _mark_of(verdict: dict[str, object]) -> SoftBinding:
-    """The value of the pixel mark that a verdict rests on."""
+def _binding_of(verdict: dict[str, object], copy: Path) -> SoftBinding:
+    """What to ask with: the mark that a verdict rests on, or the copy's fingerprint where no whole mark was read."""
     read = verdict["watermark"]["pixel"]  # type: ignore[index]
+    if not read["found"] or read["key_id"] is None or not read["content_id"]:
+        fingerprint = fingerprint_clip(open_clip(copy))
+        return SoftBinding(fingerprint.alg, fingerprint.to_bytes())
     payload = Payload(int(read["key_id"]), int(str(read["content_id"]), 16))
     return SoftBinding(str(read["alg"]), payload.to_bytes())
 
@@ -211,13 +219,14 @@ _SEALING = """## 1. A clip is sealed
 It is marked in its pictures, signed, and registered in the repository.
 """
 _STRIPPING = """## 2. It loses its credential
-Half the size, encoded anew at CRF 30, as a platform would: the C2PA box is gone. What our reader finds in both:
+Encoded anew at CRF 28, as a platform would: the C2PA box is gone. What our reader finds in both:
 """
 _VERIFYING = """## 3. The detector knows it again
 By the mark in the pictures; the kept fingerprint is compared, so that a mark moved onto others would not do.
 """
 _ASKING = """## 4. Anybody can ask for the credential
-The C2PA Soft Binding Resolution API of `reelproof serve`, asked with the value that the mark carries:
+The C2PA Soft Binding Resolution API of `reelproof serve`, asked with what the mark carries (or with the copy's
+fingerprint, where it was cut or shrunk too far for the whole mark):
 """
 _FETCHING = """The manifest store comes back as it was embedded, and is read without its file. Its hash can't
 fit the copy, whose bytes are others; its signature and statements hold:
