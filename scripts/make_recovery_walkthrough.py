@@ -167,7 +167,7 @@ def foreign_clip(path: Path) -> None:
 
 
 def _binding_of(verdict: dict[str, object], copy: Path) -> SoftBinding:
-    """What to ask with: the mark that a verdict rests on, or the copy's fingerprint where no whole mark was read."""
+    """What to ask with: the mark that a verdict rests on, or the fingerprint where no whole mark was read."""
     read = verdict["watermark"]["pixel"]  # type: ignore[index]
     if not read["found"] or read["key_id"] is None or not read["content_id"]:
         fingerprint = fingerprint_clip(open_clip(copy))
