@@ -1,6 +1,7 @@
-"""From the anchors of a blind search to one sighting: every anchor is grown, what grew best is timed.
+"""From the anchors of a blind search to one sighting: every anchor is grown, what grew best is timed roughly, the
+best of that fully.
 
-Timing a place costs as much as growing eight, and the mark's own anchor is often not the strongest one.
+The mark's own anchor is often not the strongest one, and timing a place fully costs as much as growing two.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,13 +13,13 @@ from watermark.pixel.anchors import Anchor
 from watermark.pixel.correlation import THREADS
 from watermark.pixel.field import Matrix
 from watermark.pixel.reading import FALSE_POSITIVE_RATE, NOTHING, Block, Sighting, timed
-from watermark.pixel.timing import PHASES
+from watermark.pixel.timing import PHASES, STATISTICS
 
 One = TypeVar("One")
 Other = TypeVar("Other")
 
 _AT_ONCE = 2 * THREADS
-_TIMED = 2
+_TIMED_ROUGHLY, _TIMED_FULLY = 12, 2
 _SURELY_Z = 10.0
 """No growth of nothing reaches it: with 48^8 places to grow to, the chance is under 1e-9 an anchor."""
 
@@ -34,13 +35,14 @@ class Candidate:
     everything_looks: float
     unseen_looks: float | None = None
 
-    def timed(self, block: Block) -> Sighting:
-        """The best of its timings."""
+    def timed(self, block: Block, phases: Sequence[int]) -> Sighting:
+        """The best of its timings. Whichever are tried, all count."""
         alone = replace(block, keys={self.key_id: block.keys[self.key_id]})
-        found = timed(alone, self.matrix, range(PHASES))
-        ways = [replace(found, looks=self.everything_looks * found.looks)]
+        found = timed(alone, self.matrix, phases)
+        timings = float(PHASES * STATISTICS)
+        ways = [replace(found, looks=self.everything_looks * timings)]
         if self.unseen_looks is not None:
-            ways.append(replace(found, z=found.z_standing, looks=self.unseen_looks * found.looks))
+            ways.append(replace(found, z=found.z_standing, looks=self.unseen_looks * timings))
         return min(ways, key=_rank)
 
 
@@ -54,8 +56,12 @@ def best_timed(block: Block, anchors: Sequence[Anchor], placed: Callable[[Anchor
         found.sort(key=lambda candidate: -candidate.z)
         if found and found[0].z >= _SURELY_Z:
             break
-    timed_fully = side_by_side(lambda candidate: candidate.timed(block), found[:_TIMED])
-    return min(timed_fully, key=_rank, default=NOTHING)
+    likely = found[:_TIMED_ROUGHLY]
+    roughly = side_by_side(lambda candidate: candidate.timed(block, (0,)), likely)
+    order = sorted(range(len(likely)), key=lambda n: _rank(roughly[n]))
+    best = [likely[n] for n in order[:_TIMED_FULLY]]
+    fully = side_by_side(lambda candidate: candidate.timed(block, range(PHASES)), best)
+    return min(fully, key=_rank, default=NOTHING)
 
 
 def plainly(sighting: Sighting) -> bool:
