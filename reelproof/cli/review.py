@@ -58,6 +58,17 @@ def reject(review_id: ReviewId) -> None:
     _decide(review_id, is_approved=False)
 
 
+@app.command("decide")
+def decide(
+    review_id: ReviewId,
+    is_approved: Annotated[
+        bool, typer.Option("--approve/--reject", help="What you decide; one of them has to be said.")
+    ],
+) -> None:
+    """Approve or reject what waits, as the commands of those names do."""
+    _decide(review_id, is_approved=is_approved)
+
+
 @app.command("appeal")
 def make_appeal(
     log_index: Annotated[int, typer.Argument(help="The refusal's place in the log.")],

@@ -73,11 +73,12 @@ def test_a_held_request_goes_on_once_it_is_approved(command: Command, services: 
 
 
 def test_a_rejected_request_is_refused(command: Command, tmp_path: Path) -> None:
-    """Turned down, the same request is refused with the reason that a person said no."""
+    """Turned down, the same request is refused with the reason that a person said no; undecided is an error."""
     make = ("generate", HELD, "-o", tmp_path / "clip.mp4", "--seed", 5)
     command(*make)
     (review,) = json.loads(command("review", "list", "--json")[1])["reviews"]
-    assert command("review", "reject", review["id"])[0] == 0
+    assert command("review", "decide", review["id"])[0] == 2
+    assert command("review", "decide", review["id"], "--reject")[0] == 0
     code, _, said = command(*make, "--request", review["request_id"])
     assert code == 3
     assert "turned it down" in said
