@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -136,17 +137,16 @@ def sample() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def _postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def _postgresql() -> Iterator[Path]:
     """A PostgreSQL of the tests' own, reached through a socket in its folder; stopped at the end."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("pg_ctl") or "/none").parent]
     if not (found[-1] / "initdb").exists():
         pytest.skip("needs PostgreSQL: sh scripts/install-test-services.sh")
-    folder = tmp_path_factory.mktemp("pg", numbered=True)
+    # Not below pytest's own folder: whichever run of tests begins next closes that to the server's user.
+    folder = Path(tempfile.mkdtemp(prefix="reelproof-pg-"))
     as_owner: tuple[str, ...] = ()
     if os.geteuid() == 0:  # the server refuses to run as root
         as_owner = ("runuser", "-u", "postgres", "--")
-        for one in (folder, *list(folder.parents)[:3]):
-            one.chmod(one.stat().st_mode | 0o755)
         shutil.chown(folder, "postgres")
 
     def ran(*command: str) -> None:
@@ -157,6 +157,7 @@ def _postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ran(f"{found[-1]}/pg_ctl", "-D", f"{folder}/db", "-o", options, "-l", f"{folder}/log", "-w", "start")
     yield folder
     ran(f"{found[-1]}/pg_ctl", "-D", f"{folder}/db", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -67,8 +67,14 @@ def violations(page: Page) -> list[Any]:
 
 def opened(browser: Browser, server: RunningServer, scheme: str, width: int) -> Page:
     view = {"width": width, "height": 900}
-    # The pages allow no script but their own; axe comes from the test.
-    context = browser.new_context(base_url=server.url, color_scheme=scheme, viewport=view, bypass_csp=True)  # type: ignore[arg-type]
+    # The pages allow no script but their own; axe comes from the test, and meets the pages when nothing fades in.
+    context = browser.new_context(
+        base_url=server.url,
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport=view,  # type: ignore[arg-type]
+        bypass_csp=True,
+        reduced_motion="reduce",
+    )
     return context.new_page()
 
 
