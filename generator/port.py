@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Clip
+from core.errors import UsageError
 from core.progress import Progress, silent
 
 Latents = NDArray[np.float32]
@@ -23,6 +24,9 @@ class GivenMedia:
 
     `clip` is changed as far as `strength` says (0 to 1: its share of the sampler's steps) or, with `is_extended`,
     gone on from at its end.
+
+    Raises:
+        UsageError: as `MediaUse`.
     """
 
     first_frame: RGB | None = None
@@ -30,6 +34,15 @@ class GivenMedia:
     clip: Clip | None = None
     is_extended: bool = False
     strength: float | None = None
+
+    def __post_init__(self) -> None:
+        self.use  # noqa: B018  refuses what contradicts
+
+    @property
+    def use(self) -> "MediaUse":
+        """Which of them there are."""
+        pictures = self.first_frame is not None, self.last_frame is not None
+        return MediaUse(*pictures, self.clip is not None, self.is_extended, self.strength)
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,11 @@ class GenerationRequest:
     backend: str = "embedded"
     media: GivenMedia | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def media_use(self) -> "MediaUse":
+        """Which media it brings."""
+        return MediaUse() if self.media is None else self.media.use
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -66,6 +84,53 @@ class Capabilities:
     audio: bool = False
     max_seconds: float = 0.0
     sizes: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class MediaUse:
+    """Which media come with a request, decoded or not, and what is asked of the clip among them.
+
+    Raises:
+        UsageError: pictures beside a clip, an extension or a strength without one, both of them, or a strength
+            outside 0 to 1.
+    """
+
+    has_first_frame: bool = False
+    has_last_frame: bool = False
+    has_clip: bool = False
+    is_extended: bool = False
+    strength: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.has_clip and (self.has_first_frame or self.has_last_frame):
+            raise _conflict("a clip and pictures can't both be given", "Give the clip, or the pictures.")
+        if not self.has_clip and (self.is_extended or self.strength is not None):
+            raise _conflict("there is no clip to extend or to change", "Give the clip as well.")
+        if self.is_extended and self.strength is not None:
+            raise _conflict("a clip is extended or changed, not both", "Leave out the strength, or the extension.")
+        if self.strength is not None and not 0.0 < self.strength <= 1.0:
+            message = f"strength {self.strength:g} is outside 0 to 1"
+            raise UsageError(message, code="strength", hint="above 0, up to 1")
+
+    def require(self, capabilities: Capabilities, backend: str) -> None:
+        """Raises UsageError for what a backend can't work from."""
+        wanted = {
+            "a first frame": (self.has_first_frame, capabilities.image),
+            "a last frame": (self.has_last_frame, capabilities.last_frame),
+            "a clip to go on from": (self.is_extended, capabilities.extend),
+            "a clip to change": (self.has_clip and not self.is_extended, capabilities.video),
+        }
+        for what, (is_asked, is_able) in wanted.items():
+            if is_asked and not is_able:
+                raise UsageError(
+                    f"{backend} does not take {what}",
+                    code="unsupported_media",
+                    hint="`reelproof backends` shows what each backend takes.",
+                )
+
+
+def _conflict(message: str, hint: str) -> UsageError:
+    return UsageError(message, code="media_conflict", hint=hint)
 
 
 @dataclass(frozen=True)

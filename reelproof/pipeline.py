@@ -179,7 +179,7 @@ class Pipeline:
             return held
         stopwatch = Stopwatch()
         backend = self.backends[request.backend]
-        sources.require(backend.capabilities, backend.name)
+        sources.use.require(backend.capabilities, backend.name)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         request = replace(request, seed=seed, media=sources.media(self.open_untrusted))
         payload = Payload.fresh(self.keys.watermark_key_id)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.clip import Clip
-from core.errors import UsageError
 from detector.sandbox.picture import read_picture_sandboxed
-from generator.port import Capabilities, GivenMedia
+from generator.port import GivenMedia, MediaUse
 from reelproof.references import Reference
 
 
@@ -20,7 +19,7 @@ class Sources:
     """Where a request's files lie, and what is asked of the clip among them.
 
     Raises:
-        UsageError: pictures beside a clip, `is_extended` or `strength` without one, or both of them.
+        UsageError: as `MediaUse`.
     """
 
     first_frame: Path | None = None
@@ -30,12 +29,13 @@ class Sources:
     strength: float | None = None
 
     def __post_init__(self) -> None:
-        if self.clip is not None and (self.first_frame or self.last_frame):
-            raise _conflict("a clip and pictures can't both be given", "Give the clip, or the pictures.")
-        if self.clip is None and (self.is_extended or self.strength is not None):
-            raise _conflict("there is no clip to extend or to change", "Give the clip as well.")
-        if self.is_extended and self.strength is not None:
-            raise _conflict("a clip is extended or changed, not both", "Leave out the strength, or the extension.")
+        self.use  # noqa: B018  refuses what contradicts
+
+    @property
+    def use(self) -> MediaUse:
+        """Which files there are."""
+        pictures = self.first_frame is not None, self.last_frame is not None
+        return MediaUse(*pictures, self.clip is not None, self.is_extended, self.strength)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -59,22 +59,6 @@ class Sources:
         )
         clip = None if self.clip is None else open_untrusted(self.clip)
         return GivenMedia(first, last, clip, self.is_extended, self.strength)
-
-    def require(self, capabilities: Capabilities, backend: str) -> None:
-        """Raises UsageError for what a backend can't work from."""
-        wanted = {
-            "a first frame": (self.first_frame is not None, capabilities.image),
-            "a last frame": (self.last_frame is not None, capabilities.last_frame),
-            "a clip to go on from": (self.is_extended, capabilities.extend),
-            "a clip to change": (self.clip is not None and not self.is_extended, capabilities.video),
-        }
-        for what, (is_asked, is_able) in wanted.items():
-            if is_asked and not is_able:
-                raise UsageError(
-                    f"{backend} does not take {what}",
-                    code="unsupported_media",
-                    hint="`reelproof backends` shows what each backend takes.",
-                )
 
     def facts(self) -> dict[str, Any]:
         """What a manifest says of where the clip comes from: its origin, its parent or inputs, what was changed."""
@@ -100,7 +84,3 @@ class Sources:
 
 
 NO_SOURCES = Sources()
-
-
-def _conflict(message: str, hint: str) -> UsageError:
-    return UsageError(message, code="media_conflict", hint=hint)

@@ -112,18 +112,10 @@ class EmbeddedBackend:
         return GeneratedClip(Clip.from_array(frames, plan.fps), settings, score, warnings)
 
     def _plan(self, request: GenerationRequest) -> Plan:
-        self._refuse_untaught(request.media)
+        use = request.media_use
+        use.require(self.capabilities, self.model.name)
         # An extension's seconds are those it adds, in parts of the model's own length.
-        is_extended = request.media is not None and request.media.is_extended
-        return self.limits.plan(replace(request, seconds=None) if is_extended else request)
-
-    def _refuse_untaught(self, media: GivenMedia | None) -> None:
-        """These weights may never have seen known frames beside sampled ones."""
-        if media is None or self.network.config.takes_frames:
-            return
-        if media.is_extended or media.first_frame is not None or media.last_frame is not None:
-            message = f"the model {self.model.name} makes clips from text, or changes a clip"
-            raise UsageError(message, code="unsupported_media", hint="Give a clip with a strength, or none.")
+        return self.limits.plan(replace(request, seconds=None) if use.is_extended else request)
 
     def _decoded(self, z: Tensor) -> RGB:
         with torch.no_grad():

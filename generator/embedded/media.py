@@ -1,5 +1,6 @@
 """Pictures and clips that come with a request, as latents: what the sampler holds on to, or starts from."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,27 +37,16 @@ def start_of(model: EmbeddedModel, media: GivenMedia | None, noise: Tensor, time
     """How a request's media change the start that its noise (1, C, F, H, W) and times 1.0 to 0.0 give.
 
     Raises:
-        UsageError: media that contradict each other or have no frames, or a strength outside 0 to 1.
+        UsageError: the clip has no frames.
     """
     if media is None:
         return Start(noise, times)
-    is_pictured = media.first_frame is not None or media.last_frame is not None
-    if media.clip is not None and is_pictured:
-        raise UsageError(
-            "a clip and pictures can't both be given", code="media_conflict", hint="Give the clip, or the pictures."
-        )
     if media.clip is None:
         return Start(noise, times, pictured(model, media.first_frame, media.last_frame))
-    if media.is_extended:
-        raise UsageError("an extension starts from its own clip", code="media_conflict", hint="See `extended`.")
     frames = on_grid(media.clip, model.config, "middle")
     if frames is None:
         raise UsageError("the given clip has no frames", code="media_empty", hint="Give a clip with at least one.")
     share = DEFAULT_STRENGTH if media.strength is None else media.strength
-    if not 0.0 < share <= 1.0:
-        raise UsageError(
-            f"strength {share:g} is outside 0 to 1", code="strength", hint="above 0, up to 1; 0.6 if unset"
-        )
     left = times[len(times) - 1 - max(1, round(share * (len(times) - 1))) :]
     clean = encoded(model, frames)
     return Start((1 - left[0]) * clean + flow.spread(left[0], model.config.vae.noise_floor) * noise, left)
@@ -119,7 +109,7 @@ def parts_for(seconds: float | None, config: ModelConfig) -> tuple[int, int]:
     fresh = fresh_frames(config)
     if seconds is None:
         return 1, fresh
-    wanted = round(seconds * config.fps)
+    wanted = round(seconds * config.fps) if math.isfinite(seconds) else 0
     if not 1 <= wanted <= MAX_ADDED_S * config.fps:
         hint = f"valid: {1 / config.fps:.2f} to {MAX_ADDED_S:g}"
         raise UsageError(f"a clip is not extended by {seconds:g} s", code="unsupported_seconds", hint=hint)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,15 +175,11 @@ async def receive_fields(request: Request) -> dict[str, Any]:
         raise _wrong_type(kind, "application/json or multipart/form-data")
     fields: dict[str, Any] = {}
 
-    def on_field(field: Field) -> None:
-        name = (field.field_name or b"").decode("utf-8", "replace")
-        put_field(fields, name, (field.value or b"").decode("utf-8", "replace"))
-
     def on_file(file: File) -> None:
         file.close()
-        put_field(fields, (file.field_name or b"").decode("utf-8", "replace"), {"file": True})
+        _put(fields, (file.field_name or b"").decode("utf-8", "replace"), {"file": True})
 
-    await feed_form(request, boundary, None, on_field, on_file)
+    await feed_form(request, boundary, None, field_into(fields), on_file)
     return fields
 
 
@@ -206,7 +202,17 @@ async def receive_json(request: Request) -> dict[str, Any]:
     return value
 
 
-def put_field(fields: dict[str, Any], name: str, value: Any) -> None:
+def field_into(fields: dict[str, Any]) -> Callable[[Field], None]:
+    """What takes a form's fields into a dict, bracketed keys as objects."""
+
+    def on_field(field: Field) -> None:
+        name = (field.field_name or b"").decode("utf-8", "replace")
+        _put(fields, name, (field.value or b"").decode("utf-8", "replace"))
+
+    return on_field
+
+
+def _put(fields: dict[str, Any], name: str, value: Any) -> None:
     """`input_reference[image_url]` → {"input_reference": {"image_url": …}}, one level deep."""
     outer, bracket, inner = name.partition("[")
     if not bracket:

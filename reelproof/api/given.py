@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from python_multipart.multipart import Field, File
+from python_multipart.multipart import File
 from starlette.concurrency import run_in_threadpool
 
 from core.canonical import file_sha256
 from core.errors import UsageError
-from reelproof.api.bodies import cleaned_name, feed_form, form_boundary, put_field, receive_fields
+from reelproof.api.bodies import cleaned_name, feed_form, field_into, form_boundary, receive_fields
 from reelproof.api.front_door import FrontDoor
 from reelproof.job_values import JobState
 from reelproof.sources import Sources
@@ -47,10 +47,6 @@ async def receive_given(request: Request, door: FrontDoor, job_id: str) -> Given
     fields: dict[str, Any] = {}
     files: dict[str, str] = {}
 
-    def on_field(field: Field) -> None:
-        name = (field.field_name or b"").decode("utf-8", "replace")
-        put_field(fields, name, (field.value or b"").decode("utf-8", "replace"))
-
     def on_file(file: File) -> None:
         file.flush_to_disk()
         file.close()
@@ -58,7 +54,7 @@ async def receive_given(request: Request, door: FrontDoor, job_id: str) -> Given
         name = cleaned_name((file.file_name or b"").decode("utf-8", "replace"))
         _keep(folder, files, part, Path(os.fsdecode(file.actual_file_name or b"")), name)
 
-    await feed_form(request, boundary, folder, on_field, on_file)
+    await feed_form(request, boundary, folder, field_into(fields), on_file)
     return Given(fields, files)
 
 

@@ -15,7 +15,7 @@ from core.errors import UsageError
 from core.files import write_atomically
 from core.pictures import contact_sheet, fitted, jpeg, sampled
 from core.video import open_clip
-from generator.port import GenerationRequest, GivenMedia
+from generator.port import GenerationRequest
 from reelproof.api.bodies import receive_fields
 from reelproof.api.errors import NotSupported, failure_response
 from reelproof.api.front_door import Door, FrontDoor, new_job_id
@@ -25,7 +25,7 @@ from reelproof.api.video_requests import read_generation, take_asker, take_numbe
 from reelproof.job_values import Job, JobFailure, JobState
 from reelproof.releases import Asker
 from reelproof.sources import Sources
-from reelproof.work import VIDEO, clip_path, request_from_json, request_to_json
+from reelproof.work import VIDEO, clip_path, request_from_json, request_to_json, upload_folder
 
 router = APIRouter(tags=["videos"])
 _REMIX_NOTE = (
@@ -169,10 +169,17 @@ async def _from_media(
             )
         sources = sources_of(given, is_extended=clip == "extended", strength=strength)
         return await _submit(request, door, asked, asker, job_id, **({"sources": sources} if sources else {}))
-    except BaseException:
-        if await run_in_threadpool(door.jobs.status, job_id) is None:
-            shutil.rmtree(door.jobs.folder(job_id), ignore_errors=True)
-        raise
+    finally:
+        await run_in_threadpool(_leave_no_file, door, job_id)
+
+
+def _leave_no_file(door: FrontDoor, job_id: str) -> None:
+    """What was uploaded for a job that was not taken, or sent again for one that is done, does not stay."""
+    job = door.jobs.status(job_id)
+    if job is None:
+        shutil.rmtree(door.jobs.folder(job_id), ignore_errors=True)
+    elif job.state.is_final:
+        shutil.rmtree(upload_folder(door.jobs.folder(job_id)), ignore_errors=True)
 
 
 async def _submit(
@@ -201,8 +208,9 @@ async def _submit(
 
 def _require_able(door: FrontDoor, asked: GenerationRequest, sources: Sources) -> None:
     backend = door.services.backends[asked.backend]
-    sources.require(backend.capabilities, backend.name)
-    backend.latent_spec(replace(asked, media=GivenMedia(is_extended=True)) if sources.is_extended else asked)
+    sources.use.require(backend.capabilities, backend.name)
+    # An extension's seconds are what it adds; how much that may be, the backend says when it has the clip.
+    backend.latent_spec(replace(asked, seconds=None) if sources.is_extended else asked)
 
 
 async def _not_taken(request: Request, door: FrontDoor, job: Job, failure: JobFailure) -> Response:

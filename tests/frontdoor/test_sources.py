@@ -103,13 +103,13 @@ def test_sources_survive_json(sources: Sources) -> None:
 def test_a_backend_says_what_it_does_not_take() -> None:
     """Each kind of source needs its own capability; none needs none."""
     able_to_nothing = Capabilities(True, True, True, True)
-    NO_SOURCES.require(able_to_nothing, "x")
+    NO_SOURCES.use.require(able_to_nothing, "x")
     wanted = {"image": Sources(PICTURE), "last_frame": Sources(last_frame=PICTURE)}
     wanted |= {"video": Sources(clip=CLIP), "extend": Sources(clip=CLIP, is_extended=True)}
     for capability, sources in wanted.items():
         with pytest.raises(UsageError, match="does not take"):
-            sources.require(able_to_nothing, "x")
-        sources.require(dataclasses.replace(able_to_nothing, **{capability: True}), "x")
+            sources.use.require(able_to_nothing, "x")
+        sources.use.require(dataclasses.replace(able_to_nothing, **{capability: True}), "x")
 
 
 def test_a_picture_reaches_the_model_and_the_credential(

@@ -1,13 +1,15 @@
 """The port's contract, run over every backend."""
 
 import threading
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from core.clip import Clip
 from core.errors import UsageError
-from generator.port import GenerationRequest, GeneratorBackend, Latents
+from generator.port import GenerationRequest, GeneratorBackend, GivenMedia, Latents
 
 REQUEST = GenerationRequest("a red ball slides left", seed=3, steps=2)
 
@@ -75,6 +77,27 @@ def test_out_of_range_is_refused_with_the_nearest_value(
         backend.latent_spec(request)
     assert refused.value.code == code
     assert "nearest valid value" in refused.value.hint
+
+
+def test_media_are_used_or_refused(backend: GeneratorBackend) -> None:
+    """A backend that says it takes no pictures, or no clips, refuses them: none is ever left out silently."""
+    picture = np.zeros((16, 16, 3), np.uint8)
+    clip = Clip.from_array(np.zeros((3, 16, 16, 3), np.uint8), Fraction(8))
+    able = backend.capabilities
+    kinds = (
+        (GivenMedia(first_frame=picture), able.image),
+        (GivenMedia(last_frame=picture), able.last_frame),
+        (GivenMedia(clip=clip), able.video),
+        (GivenMedia(clip=clip, is_extended=True), able.extend),
+    )
+    for media, is_able in kinds:
+        request = replace(REQUEST, media=media)
+        if is_able:
+            backend.generate(request, noise_for(backend, request))
+            continue
+        with pytest.raises(UsageError) as refused:
+            backend.generate(request, noise_for(backend, REQUEST))
+        assert refused.value.code == "unsupported_media"
 
 
 def test_wrong_latents_are_refused(backend: GeneratorBackend) -> None:

@@ -140,23 +140,32 @@ def test_strength_says_how_much_of_a_clip_changes(tiny_model: EmbeddedModel, noi
 @pytest.mark.parametrize(
     ("media", "code"),
     [
-        (GivenMedia(clip=CLIP, first_frame=PICTURE), "media_conflict"),
-        (GivenMedia(clip=CLIP, strength=0.0), "strength"),
-        (GivenMedia(clip=CLIP, strength=1.5), "strength"),
-        (GivenMedia(is_extended=True), "media_empty"),
+        ({"clip": CLIP, "first_frame": PICTURE}, "media_conflict"),
+        ({"clip": CLIP, "is_extended": True, "strength": 0.5}, "media_conflict"),
+        ({"clip": CLIP, "strength": 0.0}, "strength"),
+        ({"clip": CLIP, "strength": 1.5}, "strength"),
+        ({"clip": CLIP, "strength": float("nan")}, "strength"),
+        ({"is_extended": True}, "media_conflict"),
     ],
 )
-def test_contradictions_are_refused(
-    tiny_embedded: EmbeddedBackend, noise: np.ndarray, media: GivenMedia, code: str
-) -> None:
+def test_contradictions_are_refused(media: dict[str, object], code: str) -> None:
     """Media that can't be meant are refused by name, with a hint."""
     with pytest.raises(UsageError) as told:
-        made(tiny_embedded, noise, media)
+        GivenMedia(**media)  # type: ignore[arg-type]
     assert told.value.code == code
     assert told.value.hint
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, 100.0])
+def test_a_clip_without_frames_is_refused(tiny_embedded: EmbeddedBackend, noise: np.ndarray) -> None:
+    """There is nothing to change and nothing to go on from."""
+    empty = CLIP.mapped(lambda frames: iter(()))
+    for media in (GivenMedia(clip=empty, strength=0.5), GivenMedia(clip=empty, is_extended=True)):
+        with pytest.raises(UsageError) as told:
+            made(tiny_embedded, noise, media)
+        assert told.value.code == "media_empty"
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 100.0, float("nan"), float("inf"), 1e300])
 def test_absurd_extensions_are_refused(seconds: float) -> None:
     """More than is added at once, or nothing, is refused and told what is valid."""
     with pytest.raises(UsageError, match="extended"):
