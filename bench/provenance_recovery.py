@@ -1,15 +1,17 @@
 """What leads a stripped copy back to its credential, and what a moved mark gives.
 
-- recovery: real clips are marked, signed and registered; copies go through the attack suite of the watermark bench,
-  which strips the credential. Counted: copies whose own release is found by its looks alone (as if there were no
-  mark), by the mark alone, by either; and copies that lead to another clip's release.
-- forgery: the mark of one clip put onto another, by the key (the strongest copy there can be) and by the residual
+- looks, mark: real clips are marked, signed and registered; copies go through attacks of the watermark bench, which
+  strip the credential. Counted: copies whose own release is found by its looks alone (as if there were no mark), by
+  the mark alone, by either; and copies that lead to another clip's release.
+- moved: the mark of one clip put onto another, by the key (the strongest copy there can be) and by the residual
   that a marked clip and its unmarked original give away. The detector's whole verdict counts.
-- true copies: re-encoded, halved, dimmed and letterboxed copies of the same releases, by the same verdict.
+- copies: fifteen kinds of true copies of the same releases, by the same verdict.
 
-    python -m bench.provenance_recovery [--clips N] [--quick] [--parts recovery,forgery] [--looks] [--json]
+    python -m bench.provenance_recovery [--clips N] [--quick] [--parts looks,mark,moved,copies] [--rows FILE]
 
 Needs the real clips beside the repository (REELPROOF_SHARED). Excerpts of four seconds, 480 px on the long side.
+With `--rows` every result is kept as one JSON line, clip by clip; another run goes on where that file ends, and
+several parts may be measured by several processes with a file each (`--rows a,b` reads both, writes to the first).
 """
 
 import argparse
@@ -54,19 +56,74 @@ SUITE = (
     *("logo and caption", "screen recording", "picture in picture 0.5"),
 )
 QUICK_SUITE = ("x264 CRF 28", "mirrored", "crop 0.71 kept", "logo and caption")
-_Change = Callable[[RGB], RGB]
-TRUE_COPIES: dict[str, tuple[_Change, int]] = {
+PARTS = ("looks", "mark", "moved", "copies")
+
+
+def _levels(factor: float, offset: float = 0.0) -> Callable[[RGB], RGB]:
+    return lambda frames: np.clip(frames * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
+
+
+def _resized(numerator: int, denominator: int) -> Callable[[RGB], RGB]:
+    def change(frames: RGB) -> RGB:
+        height, width = (2 * (side * numerator // denominator // 2) for side in frames.shape[1:3])
+        return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in frames])
+
+    return change
+
+
+def _greyscale(frames: RGB) -> RGB:
+    return np.stack([cv2.cvtColor(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) for one in frames])
+
+
+def _noisy(frames: RGB) -> RGB:
+    noise = np.random.default_rng(7).normal(0, 6, frames.shape).astype(np.float32)
+    return np.clip(frames + noise, 0, 255).astype(np.uint8)
+
+
+#: Copies that change nothing of what is shown: the change of the frames, and the CRF they are encoded with.
+TRUE_COPIES: dict[str, tuple[Callable[[RGB], RGB], int]] = {
+    "CRF 18": (lambda frames: frames, 18),
     "CRF 23": (lambda frames: frames, 23),
+    "CRF 28": (lambda frames: frames, 28),
     "CRF 33": (lambda frames: frames, 33),
-    "half size, CRF 28": (
-        lambda frames: np.stack(
-            [cv2.resize(one, (one.shape[1] // 4 * 2, one.shape[0] // 4 * 2)) for one in frames]
-        ),
-        28,
-    ),
-    "dimmed, CRF 28": (lambda frames: (frames * 0.7).astype(np.uint8), 28),
+    "half size, CRF 28": (_resized(1, 2), 28),
+    "three quarters, CRF 28": (_resized(3, 4), 28),
+    "one and a half, CRF 28": (_resized(3, 2), 28),
+    "dimmed, CRF 28": (_levels(0.7), 28),
+    "brighter, CRF 28": (_levels(1.15, 6.0), 28),
+    "greyscale, CRF 28": (_greyscale, 28),
+    "noise, CRF 28": (_noisy, 28),
     "letterbox, CRF 28": (lambda frames: np.pad(frames, ((0, 0), (48, 48), (0, 0), (0, 0))), 28),
+    "mirrored, CRF 28": (lambda frames: np.ascontiguousarray(frames[:, :, ::-1]), 28),
+    "first half second cut, CRF 28": (lambda frames: frames[len(frames) // 8 :], 28),
+    "last second cut, CRF 28": (lambda frames: frames[: -(len(frames) // 4)], 28),
 }
+
+
+class Rows:
+    """Results as JSON lines, kept as they come: what stands in the files is not measured again."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._target = paths[0] if paths else None
+        lines = [line for path in paths if path.is_file() for line in path.read_text().splitlines()]
+        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines if line.endswith("}")]
+        self._known = {(row["part"], row["case"], row["clip"]) for row in self.rows}
+
+    def measured(self, part: str, case: str, clip: str, measure: Callable[[], dict[str, Any] | None]) -> None:
+        """Keep what `measure` gives, unless it stands there already; None (nothing to measure) is not kept."""
+        if (part, case, clip) in self._known or (found := measure()) is None:
+            return
+        row = {"part": part, "case": case, "clip": clip} | found
+        self.rows.append(row)
+        self._known.add((part, case, clip))
+        print(json.dumps(row), file=sys.stderr, flush=True)
+        if self._target is not None:
+            with self._target.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def of(self, part: str) -> list[dict[str, Any]]:
+        """All rows of one part."""
+        return [row for row in self.rows if row["part"] == part]
 
 
 @dataclass(frozen=True)
@@ -145,19 +202,16 @@ class Home:
         )
         return Stand(name, frames, fps, path, payload, signed.manifest_id)
 
-    def found(self, copy: Clip, *, reads_mark: bool) -> tuple[set[str], set[str]]:
-        """The manifest IDs that a copy's looks and its mark lead to."""
-        by_looks = {one.manifest_id for one, _ in self.repository.find_by_fingerprint(fingerprint_clip(copy), 3)}
-        if not reads_mark:
-            return by_looks, set()
+    def by_looks(self, copy: Clip) -> set[str]:
+        """The manifest IDs that a copy's looks lead to."""
+        return {one.manifest_id for one, _ in self.repository.find_by_fingerprint(fingerprint_clip(copy), 3)}
+
+    def by_mark(self, copy: Clip) -> set[str]:
+        """The manifest IDs that a copy's mark leads to."""
         read = self.pixel.extract(copy, {KEY_ID: KEY})
         payloads = {one.payload for one in read.parts} | ({read.payload} if read.payload else set())
-        by_mark = {
-            release.manifest_id
-            for payload in payloads
-            for release in self.repository.find_by_binding(SoftBinding(self.pixel.alg, payload.to_bytes()))
-        }
-        return by_looks, by_mark
+        bindings = [SoftBinding(self.pixel.alg, payload.to_bytes()) for payload in payloads]
+        return {one.manifest_id for binding in bindings for one in self.repository.find_by_binding(binding)}
 
 
 def stands(home: Home, count: int) -> list[Stand]:
@@ -173,30 +227,42 @@ def stands(home: Home, count: int) -> list[Stand]:
     return released
 
 
-def recovery(home: Home, released: list[Stand], suite: tuple[str, ...], *, reads_mark: bool) -> dict[str, Any]:
-    """For each attack the copies that found their release, by looks, by mark, by either, and those that found
-    another's."""
-    table: dict[str, Any] = {}
+def recover(home: Home, stand: Stand, suite: tuple[str, ...], part: str, rows: Rows) -> None:
+    """For each attack whether a copy of one release leads back to it, by `looks` or by `mark`, and to another."""
+
+    def led(name: str) -> dict[str, Any] | None:
+        copy = _attacked(ATTACKS[name], stand, home.folder)
+        if copy is None:
+            return None
+        found = home.by_looks(copy) if part == "looks" else home.by_mark(copy)
+        return {"own": stand.manifest_id in found, "another": bool(found - {stand.manifest_id})}
+
     for name in suite:
-        row = table[name] = {
-            "group": ATTACKS[name].group, "copies": 0, "looks": 0, "mark": 0, "either": 0, "another": 0
-        }  # fmt: skip
-        for stand in released:
-            copy = _attacked(ATTACKS[name], stand, home.folder)
-            if copy is None:
-                continue
-            looks, mark = home.found(copy, reads_mark=reads_mark)
-            row["copies"] += 1
-            row["looks"] += stand.manifest_id in looks
-            row["mark"] += stand.manifest_id in mark
-            row["either"] += stand.manifest_id in looks | mark
-            row["another"] += bool((looks | mark) - {stand.manifest_id})
-        print(f"{name}: {row}", file=sys.stderr, flush=True)
-    sums = {"all": list(table.values())}
-    sums |= {group: [row for row in table.values() if row["group"] == group] for group in GROUPS}
-    counted = ("copies", "looks", "mark", "either", "another")
-    totals = {name: {key: sum(row[key] for row in rows) for key in counted} for name, rows in sums.items()}
-    return {"clips": len(released), "mark_read": reads_mark, "attacks": table, "totals": totals}
+        rows.measured(part, name, stand.name, lambda name=name: led(name))  # type: ignore[misc]
+
+
+def recovery_table(rows: Rows) -> dict[str, Any]:
+    """For each attack and group how many copies found their release: by looks, by mark, by either where both were
+    asked; and how many found another's."""
+    found: dict[tuple[str, str], dict[str, bool]] = {}
+    for part in ("looks", "mark"):
+        for row in rows.of(part):
+            copy = found.setdefault((row["case"], row["clip"]), {})
+            copy |= {part: row["own"], "another": row["another"] or copy.get("another", False)}
+    cases = {name: [copy for (case, _), copy in found.items() if case == name] for name, _ in found}
+    table: dict[str, Any] = {name: _recovered(copies) for name, copies in cases.items()}
+    for group in GROUPS:
+        of_group = [copy for (case, _), copy in found.items() if ATTACKS[case].group == group]
+        table[f"all {group}"] = _recovered(of_group)
+    return table | {"all": _recovered(list(found.values()))}
+
+
+def _recovered(copies: list[dict[str, bool]]) -> dict[str, Any]:
+    both = [one for one in copies if {"looks", "mark"} <= one.keys()]
+    shares = {part: [one[part] for one in copies if part in one] for part in ("looks", "mark")}
+    shares["either"] = [one["looks"] or one["mark"] for one in both]
+    table: dict[str, Any] = {name: f"{sum(held)}/{len(held)}" for name, held in shares.items()}
+    return table | {"another": sum(one["another"] for one in copies)}
 
 
 def _attacked(attack: Attack, stand: Stand, folder: Path) -> Clip | None:
@@ -209,24 +275,38 @@ def _attacked(attack: Attack, stand: Stand, folder: Path) -> Clip | None:
         return None
 
 
-def forgery(home: Home, released: list[Stand]) -> dict[str, Any]:
-    """Conclusions on marks moved to other pictures, and on true copies."""
-    moved: dict[str, dict[str, int]] = {"by the key": {}, "by the residual": {}}
-    for i, stand in enumerate(released):
-        for kind, clip in _pasted(home, stand, released[(i + 1) % len(released)]):
-            _count(moved[kind], home, clip)
-    told: dict[str, dict[str, int]] = {}
-    for name, (change, crf) in TRUE_COPIES.items():
-        row = told.setdefault(name, {})
-        for stand in released:
-            frames = change(open_clip(stand.marked).to_array())
-            path = home.folder / "true.mp4"
-            write_clip(Clip.from_array(frames, stand.fps), path, crf=crf, preset="veryfast")
-            _count(row, home, path)
-        print(f"{name}: {row}", file=sys.stderr, flush=True)
-    copies = sum(sum(row.values()) for row in told.values())
-    conflicts = sum(row.get("conflict", 0) for row in told.values())
-    return {"moved": moved, "true_copies": told, "copies": copies, "conflicts": conflicts}
+def true_copies(home: Home, stand: Stand, rows: Rows) -> None:
+    """The detector's conclusions on true copies of one release."""
+
+    def told(change: Callable[[RGB], RGB], crf: int) -> dict[str, Any]:
+        path = home.folder / "true.mp4"
+        frames = change(open_clip(stand.marked).to_array())
+        write_clip(Clip.from_array(frames, stand.fps), path, crf=crf, preset="veryfast")
+        return {"conclusion": str(home.detector.verify(path).conclusion)}
+
+    for name, made in TRUE_COPIES.items():
+        rows.measured("copies", name, stand.name, lambda made=made: told(*made))  # type: ignore[misc]
+
+
+def moved_marks(home: Home, stand: Stand, other: Stand, rows: Rows) -> None:
+    """The detector's conclusions on one clip's mark put onto another's pictures."""
+    for kind, path in _pasted(home, stand, other):
+        rows.measured(
+            "moved",
+            kind,
+            stand.name,
+            lambda path=path: {"conclusion": str(home.detector.verify(path).conclusion)},  # type: ignore[misc]
+        )
+
+
+def conclusions(rows: Rows, part: str) -> dict[str, dict[str, int]]:
+    """How often each conclusion was drawn, by kind of copy and in all."""
+    table: dict[str, dict[str, int]] = {}
+    for row in rows.of(part):
+        for name in (row["case"], "all"):
+            counts = table.setdefault(name, {})
+            counts[row["conclusion"]] = counts.get(row["conclusion"], 0) + 1
+    return table
 
 
 def _pasted(home: Home, stand: Stand, other: Stand) -> Iterator[tuple[str, Path]]:
@@ -245,36 +325,41 @@ def _pasted(home: Home, stand: Stand, other: Stand) -> Iterator[tuple[str, Path]
     yield "by the residual", path
 
 
-def _count(row: dict[str, int], home: Home, path: Path) -> None:
-    said = str(home.detector.verify(path).conclusion)
-    row[said] = row.get(said, 0) + 1
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=20, help="real clips (default 20)")
     parser.add_argument("--quick", action="store_true", help="3 clips, 4 attacks")
-    parser.add_argument("--parts", default="recovery,forgery", help="comma-separated")
-    parser.add_argument("--looks", action="store_true", help="recovery by looks alone: a tenth of the time")
+    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated")
+    parser.add_argument("--rows", default="", help="comma-separated files to go on from; written to the first")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     given = parser.parse_args()
-    figures = run(3 if given.quick else given.clips, given.parts.split(","), quick=given.quick, looks=given.looks)
+    rows = Rows([Path(one) for one in given.rows.split(",") if one])
+    figures = run(3 if given.quick else given.clips, given.parts.split(","), quick=given.quick, rows=rows)
     print(json.dumps(figures, indent=None if given.json else 2))
 
 
-def run(clips: int, parts: list[str], *, quick: bool = False, looks: bool = False) -> dict[str, Any]:
-    """The figures as JSON values."""
-    figures: dict[str, Any] = {}
+def run(clips: int, parts: list[str], *, quick: bool = False, rows: Rows | None = None) -> dict[str, Any]:
+    """The figures as JSON values. Clip by clip, so that a run cut off has measured every case alike."""
+    rows = rows or Rows([])
+    suite = QUICK_SUITE if quick else SUITE
     with tempfile.TemporaryDirectory() as name:
         home = Home.made(Path(name))
-        released = stands(home, clips)
-        if "forgery" in parts:
-            figures["forgery"] = forgery(home, released)
-        if "recovery" in parts:
-            suite = QUICK_SUITE if quick else SUITE
-            figures["recovery"] = recovery(home, released, suite, reads_mark=not looks)
-    return figures
+        released = stands(home, clips if parts != [""] else 0)
+        for i, stand in enumerate(released):
+            for part in parts:
+                if part in ("looks", "mark"):
+                    recover(home, stand, suite, part, rows)
+            if "moved" in parts:
+                moved_marks(home, stand, released[(i + 1) % len(released)], rows)
+            if "copies" in parts:
+                true_copies(home, stand, rows)
+    return {
+        "clips": len({row["clip"] for row in rows.rows}),
+        "recovery": recovery_table(rows),
+        "moved": conclusions(rows, "moved"),
+        "copies": conclusions(rows, "copies"),
+    }
 
 
 if __name__ == "__main__":
