@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from provenance.bmff import header_at
 from provenance.store import bmff_boxes
 
 _CONTAINERS = frozenset(
@@ -48,17 +49,11 @@ def children(file: BinaryIO, box: Box) -> list[Box]:
         return []
     position = box.body + (4 if box.kind in _FULL_CONTAINERS else 0)
     found: list[Box] = []
-    while position + 8 <= box.end and len(found) < _MAX_BOXES:
-        file.seek(position)
-        head = file.read(16)
-        length, kind = struct.unpack(">I4s", head[:8])
-        header = 8
-        if length == 1 and len(head) == 16:
-            length, header = struct.unpack(">Q", head[8:])[0], 16
-        if length < header or position + length > box.end:
+    while len(found) < _MAX_BOXES and (header := header_at(file, position, box.end)) is not None:
+        if header.end is None or not header.is_whole(box.end):
             break
-        found.append(Box(kind, position, position + header, position + length))
-        position += length
+        found.append(Box(header.kind, position, header.body, header.end))
+        position = header.end
     return found
 
 

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.utils import CryptographyDeprecationWarning
 
+from provenance.bmff import header_at
+
 # A certificate with a serial number that RFC 5280 forbids comes from a garbled file; its chain fails by itself, and
 # a person verifying a clip has no use for the library's warning to its programmers.
 warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
@@ -241,20 +243,15 @@ def bmff_boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Top-level boxes as (type, content start, content end)."""
     position = 0
     for _ in range(_MAX_TOP_BOXES):
-        if position + 8 > size:
+        header = header_at(file, position, size)
+        if header is None:
             return
-        file.seek(position)
-        head = file.read(16)
-        length, kind = struct.unpack(">I4s", head[:8])
-        header = 8
-        if length == 1 and len(head) == 16:
-            length, header = struct.unpack(">Q", head[8:])[0], 16
-        end = size if length == 0 else position + length
-        if end < position + header or end > size:
-            if kind == b"uuid":
+        if not header.is_whole(size):
+            if header.kind == b"uuid":
                 raise StoreFault("a uuid box is cut off")
             return
-        yield kind, position + header, end
+        end = size if header.end is None else header.end
+        yield header.kind, header.body, end
         position = end
 
 
