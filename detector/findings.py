@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from detector.inspection import Inspection
 from provenance.fingerprint import Similarity
@@ -126,6 +126,12 @@ class ReleaseMatch:
         return self.comparison is Comparison.AGREES
 
     @property
+    def shows_it_all(self) -> bool:
+        """Whether the clip shows this release and, as far as it could be followed, nothing else."""
+        foreign = self.inspection.foreign if self.inspection is not None else ()
+        return self.same_bytes or (self.content_agrees and not foreign)
+
+    @property
     def credential_holds(self) -> bool:
         """Whether the kept credential is whole and rightly signed. Says nothing of trust."""
         return self.credential.signature_valid and self.credential.assertions_intact
@@ -133,13 +139,14 @@ class ReleaseMatch:
 
 @dataclass(frozen=True)
 class ReleasedPart:
-    """A stretch of the clip under one mark. `content_hex` is the mark's ID, `manifest_id` the release it leads to
-    (None where this repository holds none)."""
+    """A stretch of the clip from one release. `content_hex` is the ID of its mark, `manifest_id` the release (None
+    where this repository holds none). `found_by` says whether the mark was read there or the pictures looked up."""
 
     start_s: float
     end_s: float
     content_hex: str
     manifest_id: str | None = None
+    found_by: Literal["mark", "pictures"] = "mark"
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ class Findings:
 
     `marked` is the release that a mark led to, `alike` the most alike one by fingerprint; often the same.
     `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
-    stretches of the clip carry different marks: it was joined from them.
+    stretches of the clip come from different releases: it was joined from them.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from detector.boundaries import sharpened
 from detector.edits import changes_of, edits_of
 from detector.findings import Comparison, MarkReading, ReleasedPart, ReleaseMatch
 from detector.inspection import Inspection, inspect
+from detector.joining import joined_from
 from detector.matching import stretches_of
 from detector.pictures import Pictures
 from detector.ports import ReferenceLookup, ReleaseLookup
@@ -79,6 +80,12 @@ class Recovery:
         if len(known) < 2 or pictures.fingerprint is None or pictures.clip is None:
             return parts
         return _cut_by_pictures(parts, list(known.values()), pictures)
+
+    def joined(self, pictures: Pictures, known: Release | None = None) -> tuple[ReleasedPart, ...]:
+        """The stretches that show different releases by their pictures alone; empty where one or none is shown."""
+        if pictures.fingerprint is None or pictures.clip is None:
+            return ()
+        return joined_from(pictures.clip.clip, pictures.fingerprint, self.repository, known)
 
     def _released(self, alg: str, part: MarkedPart) -> Release | None:
         found = self.repository.find_by_binding(SoftBinding(alg, part.payload.to_bytes()))

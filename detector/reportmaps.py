@@ -114,9 +114,10 @@ def changes_lane(verdict: Verdict, end_s: float, width: int) -> list[dict[str, A
 
 
 def parts_lane(verdict: Verdict) -> list[str]:
-    """Which stretch carries which mark, in words, where the clip was joined from several."""
+    """Which stretch is from which clip, in words, where the clip was joined from several."""
+    words = {"mark": "carries the mark of", "pictures": "shows the pictures of"}
     return [
-        f"{one['start_s']:.2f}-{one['end_s']:.2f} s carries the mark of clip {one['content_hex']}"
+        f"{one['start_s']:.2f}-{one['end_s']:.2f} s {words[one['found_by']]} clip {one['content_hex']}"
         for one in verdict.parts[:_MAX_CHANGES]
     ]
 

@@ -93,6 +93,14 @@ RULES: tuple[Rule, ...] = (
         ("pixel_watermark", "soft_binding", "tamper"),
     ),
     Rule(
+        "joined_by_pictures",
+        Conclusion.CONFLICT,
+        lambda s: s.is_joined_by_pictures and not (s.intact and s.trusted),
+        "Joined from different clips that were released here",
+        "Its pictures change along the clip from one release to another: {parts}.",
+        ("tamper", *_MARK),
+    ),
+    Rule(
         "copied_mark",
         Conclusion.CONFLICT,
         lambda s: s.mark_found and s.mark_record is Comparison.DIFFERS,

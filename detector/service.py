@@ -20,7 +20,7 @@ from core.clock import Clock, SystemClock
 from core.errors import UnreadableInput
 from core.pictures import jpeg
 from core.progress import Progress, silent
-from detector.findings import Findings, MarkReading, ReadingFault, ReleaseMatch
+from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
 from detector.fusion import fuse
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
@@ -37,7 +37,7 @@ from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandbox
 from detector.sandbox.limits import MIB, SandboxLimits
 from detector.sandbox.parent import MissingInput, opened_input
 from detector.sandbox.video import SandboxedVideo
-from detector.timeline import regions_of, timeline_of
+from detector.timeline import regions_of, timeline_of, timeline_of_parts
 from detector.verdict import Verdict
 from provenance.records import CredentialState, ManifestReport
 from provenance.trust import TrustStore
@@ -46,6 +46,7 @@ _CHUNK_BYTES = 1 << 20
 #: Re-encoded and scaled copies score .95 and more; a crop of 10 % scores .81. Below this the copy may be cut out,
 #: and without kept pictures only the mark tells from where.
 CLEAR_LIKENESS_SCORE = 0.93
+_JOINED = "the pictures already lead to the released clips that it was joined from"
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,14 @@ class Detector:
         recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
         alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
         settled = _settled_by(pictures, report, alike)
+        joined = () if settled or pictures.pixel.found else recovery.joined(pictures)
+        settled = settled or (_JOINED if joined else "")
         progress(0.4)
         pictures = self._searched(pictures, settled, progress)
         progress(0.8)
         noise = self._noise_reading(pictures, settled, progress)
         progress(0.95)
-        findings = self._findings(pictures, noise, report, recovery, alike)
+        findings = self._findings(pictures, noise, report, recovery, alike, joined)
         progress(1.0)
         return findings
 
@@ -188,8 +191,13 @@ class Detector:
         report: ManifestReport,
         recovery: Recovery,
         alike: ReleaseMatch | None,
+        joined: tuple[ReleasedPart, ...],
     ) -> Findings:
         marked = recovery.by_mark(pictures, noise)
+        parts = recovery.parts_of(pictures)
+        if not parts and marked is not None and not (_settled_by(pictures, report, alike) or marked.shows_it_all):
+            # One of the clips lost its mark, or lies where its mark can't be read: its pictures may be known.
+            joined = recovery.joined(pictures, marked.release)
         match = marked or alike
         extraction = pictures.pixel.extraction if pictures.pixel.found else None
         return Findings(
@@ -203,10 +211,10 @@ class Detector:
             fingerprint_searched=pictures.fingerprint is not None,
             tags=pictures.tags,
             policy=self._policy(report, match.credential if match is not None and match.content_agrees else None),
-            timeline=timeline_of(extraction, match),
+            timeline=timeline_of(extraction, match) or timeline_of_parts(parts or joined),
             regions=regions_of(extraction, match),
             tamper_searched=extraction is not None or (match is not None and match.inspection is not None),
-            parts=recovery.parts_of(pictures),
+            parts=parts or joined,
         )
 
     def _policy(self, report: ManifestReport, kept: ManifestReport | None) -> Mapping[str, Any] | None:

@@ -32,6 +32,7 @@ class Signals:
     record_holds: bool
     has_foreign_stretches: bool
     is_joined: bool = False
+    is_joined_by_pictures: bool = False
     has_replaced_region: bool = False
     classifier_says_generated: bool = False
     revoked: bool = False
@@ -74,7 +75,8 @@ def signals_of(findings: Findings) -> Signals:
         look_record=alike.comparison if alike is not None else None,
         record_holds=match is not None and match.credential_holds,
         has_foreign_stretches=any(one["state"] == "foreign" for one in findings.timeline),
-        is_joined=len({one.content_hex for one in findings.parts}) > 1,
+        is_joined=_is_joined(findings, "mark"),
+        is_joined_by_pictures=_is_joined(findings, "pictures"),
         has_replaced_region=_region_replaced(match),
         revoked=report.trust_list is None and report.revoked_by is not None,
     )
@@ -86,6 +88,10 @@ def _comparison(match: ReleaseMatch | None, report: ManifestReport) -> Compariso
         return None
     is_itself = report.is_intact and report.manifest_id == match.release.manifest_id
     return Comparison.AGREES if is_itself else match.comparison
+
+
+def _is_joined(findings: Findings, found_by: str) -> bool:
+    return len({one.content_hex for one in findings.parts if one.found_by == found_by}) > 1
 
 
 def _region_replaced(match: ReleaseMatch | None) -> bool:

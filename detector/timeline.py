@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.findings import FOREIGN_SCORE, ReleaseMatch
+from detector.findings import FOREIGN_SCORE, ReleasedPart, ReleaseMatch
 from detector.inspection import MIN_CHANGE_S, Inspection
 from detector.matching import Stretch
 from watermark.extraction import Extraction, SegmentPresence
@@ -37,6 +37,11 @@ def timeline_of(extraction: Extraction | None, match: ReleaseMatch | None) -> tu
     for one in stretches:
         blocks += _within(one, measured)
     return tuple(blocks)
+
+
+def timeline_of_parts(parts: Sequence[ReleasedPart]) -> tuple[dict[str, Any], ...]:
+    """The stretches of a clip joined from several, as `alike`: what no single release could be compared with."""
+    return tuple(_block(one.start_s, one.end_s, "alike") for one in parts if one.found_by == "pictures")
 
 
 def _block(start_s: float, end_s: float, state: str, p_value: float | None = None) -> dict[str, Any]:

@@ -106,7 +106,8 @@ def _tamper(findings: Findings) -> Evidence:
     if findings.parts:
         detail["parts"] = [vars(one) for one in findings.parts]
         cuts = ", ".join(f"{one.start_s:.2f} s" for one in findings.parts[1:])
-        lines.append(f"Different marks meet at {cuts}: the clip was joined there.")
+        what = "marks" if findings.parts[0].found_by == "mark" else "released clips"
+        lines.append(f"Different {what} meet at {cuts}: the clip was joined there.")
     if foreign := foreign_stretches(findings):
         spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in _joined(foreign))
         detail["stretches"] = foreign

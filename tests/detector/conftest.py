@@ -150,6 +150,11 @@ def two_parts() -> tuple[ReleasedPart, ...]:
     return ReleasedPart(0.0, 1.0, "00000000000007", "urn:c2pa:kept"), ReleasedPart(1.0, 2.0, "00000000000009")
 
 
+def parts_by_pictures() -> tuple[ReleasedPart, ...]:
+    """Two stretches that show different releases, no mark read in them."""
+    return tuple(replace(one, found_by="pictures") for one in two_parts())
+
+
 def findings(**changes: Any) -> Findings:
     """A decodable clip in which nothing was found, unless changed."""
     nothing = Findings(
@@ -182,6 +187,7 @@ def make() -> SimpleNamespace:
         segment=SegmentPresence,
         inspection=inspection,
         two_parts=two_parts,
+        parts_by_pictures=parts_by_pictures,
     )
 
 

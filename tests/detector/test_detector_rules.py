@@ -152,6 +152,9 @@ CASES: list[tuple[str, Case]] = [
         "joined",
         lambda m: m.findings(manifest=m.credential(trust_list=None), pixel=m.mark(), parts=m.two_parts()),
     ),
+    ("joined_by_pictures", lambda m: m.findings(parts=m.parts_by_pictures())),
+    ("joined_by_pictures", lambda m: m.findings(pixel=m.mark(), marked=m.match(), parts=m.parts_by_pictures())),
+    ("verified", lambda m: m.findings(manifest=m.credential(), parts=m.parts_by_pictures())),
     (
         "verified",
         # A trusted signer who declares the mark vouches for having joined the parts.
