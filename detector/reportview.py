@@ -1,10 +1,11 @@
 """What the report's templates draw: a verdict in words and coordinates, nothing of HTML."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from detector.disclosure import Duty, duties_of
 from detector.evidence.strength import MAX_STRENGTH_LOG10
+from detector.plaintext import plain
 from detector.reportmaps import NOT_SAID, changes_lane, history, parts_lane, picture_map
 from detector.verdict import SCHEMA, Conclusion, Evidence, Outcome, Verdict
 
@@ -51,7 +52,7 @@ _STATES = {
     "unclear": "can't tell",
 }
 _TIMELINE_WIDTH, _TICKS = 800, 5
-_SHOWN_CODES = 6
+_SHOWN_CODES, _SHOWN_RANGES = 6, 6
 _BAR_WIDTH = 96
 
 
@@ -69,7 +70,9 @@ def view_of(verdict: Verdict) -> dict[str, Any]:
         "history": history(verdict),
         "duties": [_duty(one) for one in duties_of(verdict)],
         "cards": [_card(one) for one in sorted(verdict.evidence, key=_quietness)],
-        "groups": [group for group in (_match(verdict), _credential(verdict), _file(verdict)) if group],
+        "groups": [
+            group for group in (_match(verdict), _credential(verdict), _bytes(verdict), _file(verdict)) if group
+        ],
         "limits": verdict.limits,
         "schema": SCHEMA,
     }
@@ -212,6 +215,36 @@ def _credential(verdict: Verdict) -> dict[str, Any] | None:
             _fact("Credential ID", manifest.get("manifest_id"), is_code=True),
         ),
     )
+
+
+def _bytes(verdict: Verdict) -> dict[str, Any] | None:
+    """Which bytes the credential vouches for, and those that no player shows."""
+    coverage = (verdict.manifest or {}).get("coverage")
+    if not coverage or not coverage.get("size_bytes"):
+        return None
+    hidden = coverage.get("hidden") or ()
+    unhashed = [one for one in coverage.get("ranges") or () if one["cover"] == "unhashed"]
+    return _group(
+        "The bytes that the credential vouches for",
+        (
+            _fact("Hashed", _share_of(coverage["hashed_bytes"], coverage["size_bytes"])),
+            _fact("The credential itself", _share_of(coverage["credential_bytes"], coverage["size_bytes"])),
+            _fact("Left out by the hash", _share_of(coverage["unhashed_bytes"], coverage["size_bytes"])),
+            _fact("What is left out", _listed_ranges(unhashed)),
+            _fact("Shown by no player", _listed_ranges(hidden) or "nothing found"),
+            _fact("Map", "" if coverage.get("is_complete", True) else "too many pieces: the end is missing"),
+        ),
+    )
+
+
+def _share_of(count: int, size: int) -> str:
+    return f"{count:,} bytes ({100 * count / size:.1f} %)"
+
+
+def _listed_ranges(ranges: Sequence[Mapping[str, Any]]) -> str:
+    told = [f"{one['end'] - one['start']:,} bytes at {one['start']:,}: {plain(one['what'])}" for one in ranges]
+    more = [f"{len(told) - _SHOWN_RANGES} more"] if len(told) > _SHOWN_RANGES else []
+    return "; ".join(told[:_SHOWN_RANGES] + more)
 
 
 def _file(verdict: Verdict) -> dict[str, Any] | None:

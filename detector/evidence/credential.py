@@ -2,7 +2,7 @@
 
 from detector.plaintext import plain
 from detector.verdict import Evidence, Outcome
-from provenance.records import CredentialState, ManifestReport
+from provenance.records import ByteCoverage, CredentialState, ManifestReport
 
 _C2PA = "C2PA 2.4 manifest"
 _MAX_CODES = 32
@@ -47,8 +47,9 @@ def _without_credential(report: ManifestReport) -> tuple[Evidence, ...]:
 
 def _manifest(report: ManifestReport) -> Evidence:
     generator = f", written by {plain(report.claim_generator)}" if report.claim_generator else ""
+    beside = ", kept in a file beside the clip" if report.is_sidecar else ""
     if report.assertions_intact:
-        return _evidence("manifest", Outcome.PASSED, _C2PA, f"A complete credential{generator}.")
+        return _evidence("manifest", Outcome.PASSED, _C2PA, f"A complete credential{generator}{beside}.")
     says = f"The credential's statements were changed after it was signed{generator}."
     return _evidence("manifest", Outcome.FAILED, _C2PA, says, report.failure_codes)
 
@@ -64,11 +65,20 @@ def _signature(report: ManifestReport) -> Evidence:
 def _hard_binding(report: ManifestReport) -> Evidence:
     how = "SHA-256 over the file's bytes (C2PA hard binding)"
     if report.binding_intact:
-        return _evidence("hard_binding", Outcome.PASSED, how, "Every protected byte is as it was signed.")
+        says = f"Every protected byte is as it was signed.{_hidden(report.coverage)}"
+        return _evidence("hard_binding", Outcome.PASSED, how, says)
     says = (
         f"The file's bytes are not those that were signed{': ' + plain(report.problem) if report.problem else ''}."
     )
     return _evidence("hard_binding", Outcome.FAILED, how, says, report.failure_codes)
+
+
+def _hidden(coverage: ByteCoverage | None) -> str:
+    """What stands in the file and is shown to nobody, hashed or not: a sentence, empty where there is nothing."""
+    if coverage is None or not coverage.hidden:
+        return ""
+    count = sum(one.end - one.start for one in coverage.hidden)
+    return f" {count:,} bytes in it are shown by no player, in {len(coverage.hidden)} place(s)."
 
 
 def _trust(report: ManifestReport) -> Evidence:

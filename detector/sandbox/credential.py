@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import UnreadableInput
 from detector.sandbox.limits import GIB, SandboxLimits
 from detector.sandbox.parent import ConfinedChild, opened_input
+from provenance.reading import store_beside
 from provenance.records import CredentialState, ManifestReport
 from provenance.trust import TrustStore
 
@@ -47,13 +48,22 @@ def read_manifest_sandboxed(
     """What the credential in a file says, and whether it holds at the instant `now` (the present by default).
 
     Never raises for what stands in the file: a reader that dies, hangs or runs out of memory on it gives
-    state `broken` with the reason in `problem`.
+    state `broken` with the reason in `problem`. A WebM or Matroska file has no place for a store; one that lies
+    beside it as `NAME.c2pa` goes into the child unread.
 
     Raises:
         MissingInput: no such file, or it may not be read. UnreadableInput: empty, too large, no regular file.
     """
     with opened_input(path, limits) as file:
-        return _read(f"{_JOBS}:read_credential", file, trust, limits, now)
+        return _read(f"{_JOBS}:read_credential", file, trust, limits, now, beside=_beside(path))
+
+
+def _beside(path: Path) -> bytes | None:
+    try:
+        return store_beside(path)
+    except OSError:
+        # What lies beside the clip may not be read: the clip itself still may.
+        return None
 
 
 def read_store_sandboxed(
@@ -72,10 +82,11 @@ def read_store_sandboxed(
 
 
 def _read(
-    job: str, file: IO[bytes], trust: TrustStore, limits: SandboxLimits, now: datetime | None
+    job: str, file: IO[bytes], trust: TrustStore, limits: SandboxLimits, now: datetime | None, **more: Any
 ) -> ManifestReport:
+    arguments = {"trust": trust, "now": now or datetime.now(UTC), **more}
     try:
-        with ConfinedChild(job, file, limits, {"trust": trust, "now": now or datetime.now(UTC)}) as child:
+        with ConfinedChild(job, file, limits, arguments) as child:
             return report_from_json(next(child.replies(), None))
     except UnreadableInput as error:
         return _broken(f"reading the credential failed: {error} ({error.code})")

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from detector.sandbox.child import Bench
-from provenance.reading import read_manifest, read_store
+from provenance.reading import read_beside, read_manifest, read_store
 from provenance.trust import TrustStore
 
 # What checking a signature loads on first use (found with an audit hook over the sample credentials).
@@ -19,9 +19,12 @@ def rehearse() -> None:
     read_manifest(Path(__file__).with_name("rehearsal.mp4"), TrustStore(()))
 
 
-def read_credential(bench: Bench, trust: TrustStore, now: datetime) -> None:
-    """Send our own reading of the file's C2PA store."""
-    bench.reply(read_manifest(bench.file, trust, now=now).to_json())
+def read_credential(bench: Bench, trust: TrustStore, now: datetime, beside: bytes | None = None) -> None:
+    """Send our own reading of the file's C2PA store, or of the one kept beside it."""
+    if beside is not None:
+        bench.reply(read_beside(bench.file, beside, trust, now=now).to_json())
+    else:
+        bench.reply(read_manifest(bench.file, trust, now=now).to_json())
 
 
 def read_detached(bench: Bench, trust: TrustStore, now: datetime) -> None:

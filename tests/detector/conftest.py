@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,12 @@ def moving_picture(frames: int = 24, height: int = 96, width: int = 128, seed: i
     pictures = np.stack([np.roll(field, 2 * i, axis=1)[:, :width] for i in range(frames)])
     pictures[:, 10:30, 10:30] = 255
     return Clip.from_array(pictures, Fraction(12))
+
+
+@pytest.fixture(scope="session")
+def moving() -> Callable[..., Clip]:
+    """Makes small clips: see `moving_picture`."""
+    return moving_picture
 
 
 @pytest.fixture(scope="session")
