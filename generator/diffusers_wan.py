@@ -90,7 +90,7 @@ class WanBackend:
     def latent_spec(self, request: GenerationRequest) -> LatentSpec:
         """The shape of initial latents. Raises UsageError outside the limits."""
         plan = self.limits.plan(request)
-        request.media_use.require(self.capabilities, self.name)
+        request.require(self.capabilities, self.name)
         pipe = self.pipeline
         groups = -(-(plan.frame_count - 1) // pipe.vae_scale_factor_temporal) + 1
         side = pipe.vae_scale_factor_spatial

@@ -60,7 +60,7 @@ class FakeBackend:
     def latent_spec(self, request: GenerationRequest) -> LatentSpec:
         """The shape of initial latents this request needs. Raises UsageError outside the limits."""
         plan = _LIMITS.plan(request)
-        request.media_use.require(self.capabilities, self.name)
+        request.require(self.capabilities, self.name)
         groups = 1 + -(-(plan.frame_count - 1) // GROUP_FRAMES)
         return LatentSpec((1, CHANNELS, groups, plan.height_px // BLOCK_PX, plan.width_px // BLOCK_PX))
 

@@ -46,8 +46,19 @@ class GivenMedia:
 
 
 @dataclass(frozen=True)
+class Shot:
+    """What follows in a clip of several shots; `seconds` None leaves the length to the backend."""
+
+    prompt: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class GenerationRequest:
-    """What to generate. Sizes in pixels; `None` leaves a choice to the backend's default."""
+    """What to generate. Sizes in pixels; `None` leaves a choice to the backend's default.
+
+    `seconds` is the length of the prompt's own part; `shots` come after it, in turn.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -60,12 +71,24 @@ class GenerationRequest:
     seed: int | None = None
     camera: str | None = None
     backend: str = "embedded"
+    shots: tuple[Shot, ...] = ()
     media: GivenMedia | None = field(default=None, compare=False, repr=False)
 
     @property
     def media_use(self) -> "MediaUse":
         """Which media it brings."""
         return MediaUse() if self.media is None else self.media.use
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompt and those of the shots, in the order in which they are shown."""
+        return (self.prompt, *(shot.prompt for shot in self.shots))
+
+    def require(self, capabilities: "Capabilities", backend: str) -> None:
+        """Raises UsageError for media and shots that a backend can't work from: nothing is left out silently."""
+        self.media_use.require(capabilities, backend)
+        if self.shots and not capabilities.shots:
+            raise _unable(backend, "make clips of several shots", "unsupported_shots")
 
 
 @dataclass(frozen=True)
@@ -80,6 +103,7 @@ class Capabilities:
     last_frame: bool = False
     extend: bool = False
     video: bool = False
+    shots: bool = False
     camera: str = "prompt"
     audio: bool = False
     max_seconds: float = 0.0
@@ -122,11 +146,13 @@ class MediaUse:
         }
         for what, (is_asked, is_able) in wanted.items():
             if is_asked and not is_able:
-                raise UsageError(
-                    f"{backend} does not take {what}",
-                    code="unsupported_media",
-                    hint="`reelproof backends` shows what each backend takes.",
-                )
+                raise _unable(backend, f"take {what}", "unsupported_media")
+
+
+def _unable(backend: str, what: str, code: str) -> UsageError:
+    return UsageError(
+        f"{backend} does not {what}", code=code, hint="`reelproof backends` shows what each backend takes."
+    )
 
 
 def _conflict(message: str, hint: str) -> UsageError:

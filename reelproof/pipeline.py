@@ -148,7 +148,12 @@ class Pipeline:
     ) -> Approval:
         """Policy's yes, durable in the log before this returns. Raises RequestRefused for a no or a not yet."""
         watch("policy", 0.0)
-        texts = {"prompt": request.prompt, "negative_prompt": request.negative_prompt, "camera": request.camera}
+        texts = {
+            "prompt": request.prompt,
+            "shots": "\n".join(shot.prompt for shot in request.shots),
+            "negative_prompt": request.negative_prompt,
+            "camera": request.camera,
+        }
         asked = PolicyInput(
             {field: text for field, text in texts.items() if text},
             consent_token=asker.consent_token,

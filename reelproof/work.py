@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.files import write_atomically
 from detector.report import render_fragment, render_html
 from detector.reportpdf import render_pdf
-from generator.port import GenerationRequest
+from generator.port import GenerationRequest, Shot
 from policy.decision import Decision, Outcome
 from reelproof.job_values import JobKind, JobRun, JobStep
 from reelproof.releases import Approval, Asker, MarkedClip, SealFacts
@@ -110,8 +110,8 @@ def request_to_json(request: GenerationRequest) -> dict[str, Any]:
 
 def request_from_json(value: Mapping[str, Any]) -> GenerationRequest:
     """The request that `request_to_json` described."""
-    fps = value.get("fps")
-    return GenerationRequest(**{**value, "fps": None if fps is None else Fraction(fps)})
+    fps, shots = value.get("fps"), tuple(Shot(**shot) for shot in value.get("shots", ()))
+    return GenerationRequest(**{**value, "fps": None if fps is None else Fraction(fps), "shots": shots})
 
 
 def approval_to_json(approval: Approval) -> dict[str, Any]:

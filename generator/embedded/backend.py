@@ -14,9 +14,17 @@ from core.clip import RGB, Clip
 from core.errors import ConfigurationError, UsageError
 from core.progress import Progress, silent
 from generator.embedded import flow
+from generator.embedded.chain import (
+    Segment,
+    fresh_frames,
+    longest_frames,
+    parts_of,
+    segments_of,
+    wanted_frames,
+)
 from generator.embedded.config import PRESETS, ModelConfig
 from generator.embedded.grid import Fit, on_grid, to_frames, to_unit
-from generator.embedded.media import MAX_SOURCE_S, Start, ending, fresh_frames, next_noise, parts_for, start_of
+from generator.embedded.media import Start, changing, ending, next_noise, source_frames, start_of
 from generator.embedded.model import EmbeddedModel
 from generator.embedded.refinement import refined
 from generator.embedded.weights import WEIGHTS_FOLDER, load_model
@@ -25,7 +33,6 @@ from generator.port import (
     Capabilities,
     GeneratedClip,
     GenerationRequest,
-    GivenMedia,
     Latents,
     LatentSpec,
     ModelIdentity,
@@ -58,12 +65,13 @@ class EmbeddedBackend:
             latents_out=True,
             deterministic_ode=True,
             invertible=True,
-            max_seconds=config.frames / config.fps,
+            max_seconds=longest_frames(config) / config.fps,
             sizes=self.limits.sizes,
             image=config.takes_frames,
             last_frame=config.takes_frames,
             extend=config.takes_frames,
             video=True,
+            shots=config.takes_frames,
         )
         self.lock = Lock()
 
@@ -80,8 +88,10 @@ class EmbeddedBackend:
         return cls(model, digest)
 
     def latent_spec(self, request: GenerationRequest) -> LatentSpec:
-        """The shape of the initial latents; the same for every request, for shorter clips are cut at the end."""
-        self._plan(request)
+        """The shape of the initial latents, the same for every request: a shorter clip is cut at its end, the later
+        parts of a longer one draw theirs from these.
+        """
+        self._segments(request, self._plan(request))
         return LatentSpec((1, *self.network.config.latent_shape))
 
     def generate(self, request: GenerationRequest, latents: Latents, progress: Progress = silent) -> GeneratedClip:
@@ -93,10 +103,7 @@ class EmbeddedBackend:
             raise UsageError(message, code="latents_shape", hint="take the shape from latent_spec(request)")
         noise = torch.from_numpy(np.ascontiguousarray(latents))
         with self.lock:
-            if request.media is not None and request.media.is_extended:
-                frames = self._extended(request, request.media, plan, noise, progress)
-            else:
-                frames = self._decoded(self.denoised(request, plan, noise, progress))[: plan.frame_count]
+            frames, segments = self._chained(request, plan, noise, progress)
         progress(1.0)
         settings = {
             "size": f"{plan.width_px}x{plan.height_px}",
@@ -107,49 +114,74 @@ class EmbeddedBackend:
             "seed": request.seed,
             "sampler": "exponential-euler",
             "shift": self.network.config.sampling.shift,
+            **({"segments": len(segments)} if request.shots else {}),
         }
         score, warnings = self.coverage(request)
         return GeneratedClip(Clip.from_array(frames, plan.fps), settings, score, warnings)
 
     def _plan(self, request: GenerationRequest) -> Plan:
-        use = request.media_use
-        use.require(self.capabilities, self.model.name)
+        request.require(self.capabilities, self.model.name)
         # An extension's seconds are those it adds, in parts of the model's own length.
-        return self.limits.plan(replace(request, seconds=None) if use.is_extended else request)
+        return self.limits.plan(replace(request, seconds=None) if request.media_use.is_extended else request)
+
+    def _segments(self, request: GenerationRequest, plan: Plan, source: RGB | None = None) -> tuple[Segment, ...]:
+        config, first = self.network.config, plan.frame_count
+        if request.media_use.is_extended:
+            first = fresh_frames(config) if request.seconds is None else wanted_frames(request.seconds, config)
+        elif source is not None and request.seconds is None:
+            first = max(first, len(source))
+        return segments_of(request, first, config)
 
     def _decoded(self, z: Tensor) -> RGB:
         with torch.no_grad():
             return to_frames(self.network.vae.decode(z)[0])
 
-    def _extended(
-        self, request: GenerationRequest, media: GivenMedia, plan: Plan, noise: Tensor, progress: Progress
-    ) -> RGB:
-        """The given clip on the model's grid, and what comes after it, part by part."""
-        config = self.network.config
-        frames = (
-            None if media.clip is None else on_grid(media.clip, config, "middle", round(MAX_SOURCE_S * config.fps))
-        )
+    def _chained(
+        self, request: GenerationRequest, plan: Plan, noise: Tensor, progress: Progress
+    ) -> tuple[RGB, tuple[Segment, ...]]:
+        """A first part from the noise, or the clip to go on from, and then part after part what is missing."""
+        config, use = self.network.config, request.media_use
+        source = source_frames(request.media, config) if request.media is not None and use.has_clip else None
+        segments = self._segments(request, plan, source)
+        frames = source if source is not None and use.is_extended else None
+        sampled = 0 if frames is not None else min(config.frames, segments[0].frames)
+        parts = iter(range(total := parts_of(segments, sampled, config)))
         if frames is None:
-            raise UsageError("there is no clip to go on from", code="media_empty", hint="Give a clip with frames.")
-        parts, wanted = parts_for(request.seconds, config)
-        source = len(frames)
-        for part in range(parts):
-            known = ending(self.network, frames)
-            start = Start(next_noise(noise, part), self._times(plan), known)
-            z = self._sampled(request, plan, start, partial(_part_of, progress, part, parts))
-            frames = np.concatenate([frames, self._decoded(z)[-fresh_frames(config) :]])
-        return frames[: source + wanted]
+            told = partial(_part_of, progress, next(parts), total)
+            frames = self._decoded(self.denoised(request, plan, noise, told))[:sampled]
+        end = len(frames) - sampled
+        for segment in segments:
+            end += segment.frames
+            shot = replace(request, prompt=segment.prompt)
+            while len(frames) < end:
+                part = next(parts)
+                start = self._going_on(shot, frames, source, next_noise(noise, part), self._times(plan))
+                z = self._sampled(shot, plan, start, partial(_part_of, progress, part, total))
+                frames = np.concatenate([frames, self._decoded(z)[-fresh_frames(config) :]])[:end]
+        return frames, segments
+
+    def _going_on(
+        self, request: GenerationRequest, frames: RGB, source: RGB | None, noise: Tensor, times: list[float]
+    ) -> Start:
+        """After `frames`: from noise, or from what the clip that is being changed shows there."""
+        known = ending(self.network, frames)
+        at = len(frames) - (self.network.config.frames - fresh_frames(self.network.config))
+        if source is None or request.media is None or request.media.is_extended or len(frames) >= len(source):
+            return Start(noise, times, known)
+        return changing(self.network, source[at:], noise, times, request.media.strength, known)
 
     def coverage(self, request: GenerationRequest) -> tuple[float, tuple[str, ...]]:
-        """How much of the request's words the model knows, 0 to 1, and a warning per thing it does not."""
-        words = f"{request.prompt} {request.camera or ''}"
-        found = self.network.tokenizer.coverage(words, self.network.config.text.max_tokens)
-        warnings = [f"the model has never seen the word {word!r}" for word in found.unknown]
-        if found.score < _FEW_WORDS_KNOWN:
+        """How much of the words the model knows, 0 to 1, by the prompt it knows least of, and what it does not."""
+        tokenizer, most = self.network.tokenizer, self.network.config.text.max_tokens
+        found = [tokenizer.coverage(f"{prompt} {request.camera or ''}", most) for prompt in request.prompts]
+        unknown = dict.fromkeys(word for one in found for word in one.unknown)
+        warnings = [f"the model has never seen the word {word!r}" for word in unknown]
+        score = min(one.score for one in found)
+        if score < _FEW_WORDS_KNOWN:
             warnings.append(
                 "expect a clip that does not follow the prompt: too much of it lies outside the model's range"
             )
-        return found.score, tuple(warnings)
+        return score, tuple(warnings)
 
     def denoised(
         self, request: GenerationRequest, plan: Plan, noise: Tensor, progress: Progress = silent
@@ -241,7 +273,7 @@ def _limits(config: ModelConfig) -> Limits:
         sizes=((config.size_px, config.size_px),),
         rates=(Fraction(config.fps),),
         min_frames=shortest,
-        max_frames=config.frames,
+        max_frames=longest_frames(config),
         default_frames=config.frames,
         max_steps=MAX_STEPS,
         default_steps=config.sampling.steps,

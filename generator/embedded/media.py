@@ -1,6 +1,5 @@
 """Pictures and clips that come with a request, as latents: what the sampler holds on to, or starts from."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch import Tensor
 from core.clip import RGB
 from core.errors import UsageError
 from generator.embedded import flow
+from generator.embedded.chain import longest_frames
 from generator.embedded.conditioning import Known, frames_in_tokens, latent_frames_of, token_frames
 from generator.embedded.config import ModelConfig
 from generator.embedded.grid import fitted, on_grid, to_unit
@@ -19,9 +19,6 @@ from generator.port import GivenMedia
 DEFAULT_STRENGTH = 0.6
 MAX_SOURCE_S = 30.0
 """The longest clip that is gone on from."""
-
-MAX_ADDED_S = 20.0
-"""The most that is added to it at once."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,40 @@ def start_of(model: EmbeddedModel, media: GivenMedia | None, noise: Tensor, time
         return Start(noise, times)
     if media.clip is None:
         return Start(noise, times, pictured(model, media.first_frame, media.last_frame))
-    frames = on_grid(media.clip, model.config, "middle")
+    return changing(model, source_frames(media, model.config), noise, times, media.strength)
+
+
+def source_frames(media: GivenMedia, config: ModelConfig) -> RGB:
+    """The given clip on the model's grid, whole, (F, H, W, 3).
+
+    Raises:
+        UsageError: it has no frames, or is longer than is read.
+    """
+    most = round(MAX_SOURCE_S * config.fps) if media.is_extended else longest_frames(config)
+    frames = None if media.clip is None else on_grid(media.clip, config, "middle", most)
     if frames is None:
         raise UsageError("the given clip has no frames", code="media_empty", hint="Give a clip with at least one.")
-    share = DEFAULT_STRENGTH if media.strength is None else media.strength
+    return frames
+
+
+def changing(
+    model: EmbeddedModel,
+    frames: RGB,
+    noise: Tensor,
+    times: list[float],
+    strength: float | None,
+    known: Known | None = None,
+) -> Start:
+    """From frames on the grid, of which `strength` changes: their latents, noised as far as its share of the steps.
+
+    Of more frames than the model's length the first are taken; of fewer the last is held.
+    """
+    share = DEFAULT_STRENGTH if strength is None else strength
     left = times[len(times) - 1 - max(1, round(share * (len(times) - 1))) :]
-    clean = encoded(model, frames)
-    return Start((1 - left[0]) * clean + flow.spread(left[0], model.config.vae.noise_floor) * noise, left)
+    wanted = model.config.frames
+    held = np.concatenate([frames[:wanted], np.repeat(frames[-1:], max(0, wanted - len(frames)), axis=0)])
+    clean = encoded(model, held)
+    return Start((1 - left[0]) * clean + flow.spread(left[0], model.config.vae.noise_floor) * noise, left, known)
 
 
 def pictured(model: EmbeddedModel, first: RGB | None, last: RGB | None) -> Known | None:
@@ -93,24 +117,3 @@ def next_noise(latents: Tensor, part: int) -> Tensor:
     )
     drawn = np.random.default_rng(seed).standard_normal(latents.shape).astype(np.float32)
     return latents if part == 0 else torch.from_numpy(drawn)
-
-
-def fresh_frames(config: ModelConfig) -> int:
-    """Frames of a part of an extension that were not there before."""
-    return config.frames - frames_in_tokens(max(1, token_frames(config) // 2), config)
-
-
-def parts_for(seconds: float | None, config: ModelConfig) -> tuple[int, int]:
-    """How many parts an extension by `seconds` takes, and how many frames of them are kept.
-
-    Raises:
-        UsageError: seconds outside what is added at once.
-    """
-    fresh = fresh_frames(config)
-    if seconds is None:
-        return 1, fresh
-    wanted = round(seconds * config.fps) if math.isfinite(seconds) else 0
-    if not 1 <= wanted <= MAX_ADDED_S * config.fps:
-        hint = f"valid: {1 / config.fps:.2f} to {MAX_ADDED_S:g}"
-        raise UsageError(f"a clip is not extended by {seconds:g} s", code="unsupported_seconds", hint=hint)
-    return -(-wanted // fresh), wanted

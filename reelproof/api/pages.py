@@ -17,6 +17,7 @@ from starlette.types import Scope
 from core.clock import rfc3339
 from core.errors import ReelproofError
 from detector.report import style
+from generator.port import Capabilities
 from policy.consent import PURPOSES
 from policy.consent_desk import MAX_DAYS, MAX_USES
 from reelproof import __version__
@@ -235,10 +236,13 @@ def _abilities(door: FrontDoor) -> dict[str, Any]:
     try:
         backend = door.services.backends[door.services.settings.backend]
     except ReelproofError as fault:
-        return {"sizes": [], "max_seconds": 10.0, "note": "", "problem": sentences(JobFailure.of(fault))}
+        nothing = Capabilities(latents_in=False, latents_out=False, deterministic_ode=False, invertible=False)
+        problem = sentences(JobFailure.of(fault))
+        return {"able": nothing, "sizes": [], "max_seconds": 10.0, "note": "", "problem": problem}
     able = backend.capabilities
     sizes = [f"{width}x{height}" for width, height in able.sizes]
-    return {"sizes": sizes, "max_seconds": able.max_seconds or 10.0, "note": backend.model.note, "problem": ""}
+    longest = able.max_seconds or 10.0
+    return {"able": able, "sizes": sizes, "max_seconds": longest, "note": backend.model.note, "problem": ""}
 
 
 def _in_words(seconds: int) -> str:

@@ -16,7 +16,7 @@ from reelproof.references import KINDS, Reference
 from reelproof.releases import Asker
 
 router = APIRouter(tags=["policy"])
-_FIELDS = ("prompt", "negative_prompt", "file_name", "camera")
+_FIELDS = ("prompt", "shots", "negative_prompt", "file_name", "camera")
 _SCHEMA = {"schema": {"type": "object", "required": ["prompt"]}}
 
 

@@ -1,5 +1,6 @@
 """Between OpenAI's video wire format and our values: a body to a request, a job to a video object."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -7,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from core.errors import UsageError
-from generator.port import GenerationRequest
+from generator.port import GenerationRequest, Shot
 from reelproof.api.errors import sentences
 from reelproof.job_values import Job, JobState
 from reelproof.releases import Asker
@@ -15,6 +16,7 @@ from reelproof.work import request_from_json
 
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 _STATES = {JobState.CANCELLED: "failed", JobState.HELD: "failed"}
+_MOST_SHOTS = 32
 _REFERENCES = ("input_reference", "image", "last_image", "video", "characters")
 
 
@@ -55,6 +57,24 @@ def _rate(name: str, value: Any) -> Fraction:
     return rate
 
 
+def _shots(name: str, value: Any) -> tuple[Shot, ...]:
+    """A list of shots; in a form, the same as JSON text."""
+    expected = 'a list like [{"prompt": "a red ball bounces", "seconds": 2}], in a form as JSON text'
+    try:
+        rows = json.loads(value) if isinstance(value, str) else value
+    except ValueError as fault:
+        raise _wrong(name, expected) from fault
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or len(rows) > _MOST_SHOTS:
+        raise _wrong(name, expected)
+    shots: list[Shot] = []
+    for index, row in enumerate(rows):
+        if set(row) - {"prompt", "seconds"} or not isinstance(row.get("prompt"), str):
+            raise _wrong(f"{name}[{index}]", "an object with a prompt, and seconds if you like")
+        seconds = row.get("seconds")
+        shots.append(Shot(row["prompt"], None if seconds is None else _number(f"{name}[{index}].seconds", seconds)))
+    return tuple(shots)
+
+
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "prompt": _text,
     "negative_prompt": _text,
@@ -64,6 +84,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "steps": _integer,
     "guidance_scale": _number,
     "seed": _integer,
+    "shots": _shots,
 }
 
 

@@ -121,7 +121,7 @@ async def remix_video(video_id: str, request: Request, door: Door) -> Response:
     before = request_from_json(earlier.request["generation"])
     prompt = read_generation(fields, door.services.backends, before.backend).prompt
     used = earlier.results.get("render", {}).get("facts", {}).get("settings", {})
-    again = replace(before, prompt=prompt, seed=used.get("seed", before.seed))
+    again = replace(before, prompt=prompt, shots=(), seed=used.get("seed", before.seed))
     return await _submit(request, door, again, asker, remixed_from=video_id, note=_REMIX_NOTE)
 
 

@@ -1,9 +1,10 @@
 """`generate`, `seal`, `backends`, `train`: the commands about clips."""
 
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,10 @@ from reelproof.cli.output import chance, err, note, out, show_json, watching
 from reelproof.releases import Asker, ReleaseReport, SealFacts
 from reelproof.settings import load_settings
 
+if TYPE_CHECKING:
+    from generator.port import Shot
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Consent = Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")]
 Purpose = Annotated[str, typer.Option(help="What the clip is for; a consent token must cover it.")]
@@ -45,6 +50,18 @@ def _fps(text: str | None) -> Fraction | None:
     if rate <= 0:
         raise UsageError("a frame rate is above zero", code="fps", hint="For example --fps 12.")
     return rate
+
+
+def _shots(texts: list[str] | None) -> "tuple[Shot, ...]":
+    """Each `TEXT`, or `SECONDS:TEXT`."""
+    from generator.port import Shot
+
+    found: list[Shot] = []
+    for text in texts or ():
+        length, colon, prompt = text.partition(":")
+        is_timed = bool(colon) and _NUMBER.fullmatch(length.strip()) is not None
+        found.append(Shot(prompt.strip(), float(length)) if is_timed else Shot(text))
+    return tuple(found)
 
 
 def _require_mp4(path: Path) -> None:
@@ -81,7 +98,9 @@ def generate(
     prompt: Annotated[str, typer.Argument(help="What the clip shows.")],
     output: Out,
     backend: Annotated[str | None, typer.Option(help="Which generator (see `reelproof backends`).")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length in seconds; with --then, of the first shot.")
+    ] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels.")] = None,
     fps: Annotated[str | None, typer.Option(help="Frames a second.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, prompt and key: same motion.")] = None,
@@ -89,6 +108,9 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     negative: Annotated[str, typer.Option(help="What the clip must not show.")] = "",
     camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
+    then: Annotated[
+        list[str] | None, typer.Option(help='A shot that follows, "TEXT" or "SECONDS:TEXT"; may be repeated.')
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="A picture to begin with.")] = None,
     last_image: Annotated[Path | None, typer.Option(help="A picture to end with.")] = None,
     video: Annotated[Path | None, typer.Option(help="A clip to change, or to go on from with --extend.")] = None,
@@ -117,6 +139,7 @@ def generate(
         guidance_scale=guidance,
         seed=seed,
         camera=camera,
+        shots=_shots(then),
         backend=backend or services.settings.backend,
     )
     sources = Sources(image, last_image, video, extend, strength)

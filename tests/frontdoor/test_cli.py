@@ -42,6 +42,24 @@ def test_a_refused_prompt_exits_3_without_the_name(command: Command, tmp_path: P
     assert not (tmp_path / "a.mp4").exists()
 
 
+def test_a_name_in_a_later_shot_is_refused(command: Command, tmp_path: Path) -> None:
+    """Policy reads every shot; a shot's length is no part of its words."""
+    out = tmp_path / "clip.mp4"
+    code, said, problem = command("generate", "a red ball", "--then", "2:Taylor Swift sings", "-o", str(out))
+    assert code == 3
+    assert "Swift" not in said + problem
+    assert not out.exists()
+
+
+def test_shots_that_a_backend_does_not_make_are_refused(command: Command, tmp_path: Path) -> None:
+    """The procedural generator makes one shot and says so; nothing is left out silently."""
+    out = tmp_path / "clip.mp4"
+    code, _, problem = command("generate", "a red ball", "--then", "a blue cube: it spins", "-o", str(out))
+    assert code == 2
+    assert "several shots" in problem
+    assert not out.exists()
+
+
 def test_policy_check_decides_a_file_line_by_line(command: Command, tmp_path: Path) -> None:
     """One line in, one JSON line out, in order, each with its log index."""
     (tmp_path / "p.txt").write_text("a red ball\nTaylor Swift on a rooftop\na quiet lake\n")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from core.video import open_clip, transcode
-from generator.port import GenerationRequest
+from core.clip import Clip
+from core.video import open_clip, transcode, write_clip
+from generator.port import GenerationRequest, Shot
 from reelproof.demo.story import PROMPT
 from reelproof.releases import ReleaseReport
 from reelproof.settings import Settings
@@ -52,6 +53,23 @@ def test_both_marks_name_the_clip_after_crf_30(released: Released, tmp_path: Pat
     noise = services.pipeline.noise.extract(latents, services.keys.watermark_keys)
     assert noise.found
     assert noise.payload == payload or noise.short_id == payload.short_id
+
+
+def test_a_clip_of_several_shots_is_marked_from_end_to_end(released: Released, tmp_path: Path) -> None:
+    """Six seconds in three shots: its ID is read from the last shot alone, and the initial noise from the first."""
+    services, _, _ = released
+    clip, tail = tmp_path / "shots.mp4", tmp_path / "tail.mp4"
+    shots = (Shot("a blue cube moves to the left", 2.0), Shot("a green cube spins", 2.0))
+    request = GenerationRequest("a blue cube moves to the right", seed=3, shots=shots)
+    report = services.pipeline.generate(request, clip)
+    whole = open_clip(clip)
+    assert whole.info.duration_s == pytest.approx(25 / 12 + 4.0, abs=0.1)
+    payload = Payload(services.keys.watermark_key_id, int(report.content_id, 16))
+    frames = whole.to_array()
+    write_clip(Clip.from_array(frames[-24:], whole.info.fps), tail, crf=23)
+    assert services.pipeline.pixel.extract(open_clip(tail), services.keys.watermark_keys).payload == payload
+    latents = services.backends.inverter("embedded").invert(whole)
+    assert services.pipeline.noise.extract(latents, services.keys.watermark_keys).found
 
 
 def test_another_key_finds_nothing(released: Released) -> None:

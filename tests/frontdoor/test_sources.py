@@ -140,7 +140,9 @@ def test_an_extension_opens_its_parent(able: Services, backend: MediaBackend, cl
     assert len(media.clip.to_array()) == len(open_clip(clip).to_array())
     manifest = read_manifest(out, TrustStore.default(able.keys.root_pem))
     assert [one["relationship"] for one in manifest.ingredients] == ["parentOf"]
-    assert "extended" in str(vars(manifest))
+    done = manifest.assertions["c2pa.actions.v2"]["actions"]
+    assert [one["action"] for one in done[:2]] == ["c2pa.opened", "c2pa.edited"]
+    assert done[1]["description"].startswith("extended")
 
 
 def test_an_unreadable_picture_is_refused_by_the_policy(

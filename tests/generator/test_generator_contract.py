@@ -9,7 +9,7 @@ import pytest
 
 from core.clip import Clip
 from core.errors import UsageError
-from generator.port import GenerationRequest, GeneratorBackend, GivenMedia, Latents
+from generator.port import GenerationRequest, GeneratorBackend, GivenMedia, Latents, Shot
 
 REQUEST = GenerationRequest("a red ball slides left", seed=3, steps=2)
 
@@ -98,6 +98,22 @@ def test_media_are_used_or_refused(backend: GeneratorBackend) -> None:
         with pytest.raises(UsageError) as refused:
             backend.generate(request, noise_for(backend, REQUEST))
         assert refused.value.code == "unsupported_media"
+
+
+def test_shots_are_shown_or_refused(backend: GeneratorBackend) -> None:
+    """Shots make the clip longer by their lengths, or are refused by a backend that can't: none is left out."""
+    request = replace(REQUEST, shots=(Shot("a blue cube spins", seconds=0.5), Shot("a green star")))
+    noise = noise_for(backend, REQUEST)
+    if not backend.capabilities.shots:
+        with pytest.raises(UsageError) as refused:
+            backend.generate(request, noise)
+        assert refused.value.code == "unsupported_shots"
+        return
+    alone, followed = backend.generate(REQUEST, noise), backend.generate(request, noise)
+    first, frames = alone.clip.to_array(), followed.clip.to_array()
+    assert np.array_equal(frames[: len(first)], first)
+    assert len(frames) > len(first) + round(0.5 * float(alone.clip.info.fps))
+    assert followed.settings["segments"] == 3
 
 
 def test_wrong_latents_are_refused(backend: GeneratorBackend) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.clip import Clip
 from core.errors import UsageError
 from generator.embedded.backend import EmbeddedBackend
+from generator.embedded.chain import fresh_frames, wanted_frames
 from generator.embedded.conditioning import (
     draw_known,
     frames_in_tokens,
@@ -21,7 +22,7 @@ from generator.embedded.conditioning import (
     tokens_of,
 )
 from generator.embedded.config import LARGE, NANO, SMOKE
-from generator.embedded.media import ending, fresh_frames, next_noise, parts_for, pictured, start_of
+from generator.embedded.media import ending, next_noise, pictured, start_of
 from generator.embedded.model import EmbeddedModel
 from generator.port import GenerationRequest, GivenMedia
 
@@ -102,7 +103,6 @@ def test_an_extension_goes_on_where_the_clip_ends(tiny_embedded: EmbeddedBackend
         frames = made(tiny_embedded, noise, GivenMedia(clip=CLIP, is_extended=True), seconds=seconds)
         assert len(frames) == 14 + added
         assert np.array_equal(frames[:14], CLIP.to_array())
-    assert parts_for((fresh + 2) / SMOKE.fps, SMOKE) == (2, fresh + 2)
 
 
 def test_an_extension_knows_the_end_of_a_clip(tiny_model: EmbeddedModel) -> None:
@@ -168,8 +168,8 @@ def test_a_clip_without_frames_is_refused(tiny_embedded: EmbeddedBackend, noise:
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 100.0, float("nan"), float("inf"), 1e300])
 def test_absurd_extensions_are_refused(seconds: float) -> None:
     """More than is added at once, or nothing, is refused and told what is valid."""
-    with pytest.raises(UsageError, match="extended"):
-        parts_for(seconds, SMOKE)
+    with pytest.raises(UsageError, match=r"nearest valid value|long"):
+        wanted_frames(seconds, SMOKE)
 
 
 def test_weights_that_never_learned_it_refuse(tiny_model: EmbeddedModel, noise: np.ndarray) -> None:
@@ -182,4 +182,8 @@ def test_weights_that_never_learned_it_refuse(tiny_model: EmbeddedModel, noise: 
     with pytest.raises(UsageError) as told:
         made(backend, noise, GivenMedia(first_frame=PICTURE))
     assert told.value.code == "unsupported_media"
-    assert len(made(backend, noise, GivenMedia(clip=CLIP, strength=0.5))) == SMOKE.frames
+    short = Clip.from_array(CLIP.to_array()[:5], Fraction(SMOKE.fps))
+    assert len(made(backend, noise, GivenMedia(clip=short, strength=0.5))) == SMOKE.frames
+    with pytest.raises(UsageError) as told:
+        made(backend, noise, GivenMedia(clip=CLIP, strength=0.5))
+    assert told.value.code == "media_too_long"

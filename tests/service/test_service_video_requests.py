@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 from typing import Any
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from generator.port import GenerationRequest
+from generator.port import GenerationRequest, Shot
 from policy.decision import Decision, Outcome
 from reelproof.api.verification import c2pa_result
 from reelproof.api.video_requests import read_generation, video_object
@@ -33,6 +34,7 @@ requests = st.builds(
     guidance_scale=st.none() | st.floats(0, 30),
     seed=st.none() | st.integers(0, 2**53),
     camera=st.none() | st.text(max_size=10),
+    shots=st.lists(st.builds(Shot, st.text(max_size=9), st.none() | st.floats(0.1, 60)), max_size=3).map(tuple),
 )
 
 
@@ -57,6 +59,13 @@ def test_openai_s_fields_are_read() -> None:
     asked = read(prompt="a ball", model="wan", size="512x320", seconds="2.5", seed="7", fps="24000/1001")
     assert (asked.backend, asked.width_px, asked.height_px) == ("wan", 512, 320)
     assert (asked.seconds, asked.seed, asked.fps) == (2.5, 7, Fraction(24000, 1001))
+
+
+def test_shots_are_read_from_json_and_from_a_form_s_text() -> None:
+    """A list of objects, or the same as text; a length may be left out."""
+    listed = [{"prompt": "a cube spins", "seconds": 2.5}, {"prompt": "a star"}]
+    for given_as in (listed, json.dumps(listed)):
+        assert read(prompt="a ball", shots=given_as).shots == (Shot("a cube spins", 2.5), Shot("a star"))
 
 
 def test_what_is_left_out_is_left_to_the_backend() -> None:
@@ -84,6 +93,13 @@ def test_what_is_left_out_is_left_to_the_backend() -> None:
         ({"prompt": "a", "model": "sora-2"}, "model_not_found"),
         ({"prompt": "a", "model": ["embedded"]}, "model_not_found"),
         ({"prompt": "a", "quality": "hd"}, "unknown_parameter"),
+        ({"prompt": "a", "shots": "a ball"}, "invalid_parameter"),
+        ({"prompt": "a", "shots": {"prompt": "a ball"}}, "invalid_parameter"),
+        ({"prompt": "a", "shots": ["a ball"]}, "invalid_parameter"),
+        ({"prompt": "a", "shots": [{"seconds": 2}]}, "invalid_parameter"),
+        ({"prompt": "a", "shots": [{"prompt": "b", "camera": "pan"}]}, "invalid_parameter"),
+        ({"prompt": "a", "shots": [{"prompt": "b", "seconds": "inf"}]}, "invalid_parameter"),
+        ({"prompt": "a", "shots": [{"prompt": "b"}] * 33}, "invalid_parameter"),
         ({"prompt": "a", "input_reference": {"file": True}}, "not_supported"),
     ],
 )

@@ -289,7 +289,9 @@ function startStudio() {
     if (find("stage").getBoundingClientRect().top > innerHeight * 0.7) find("stage").scrollIntoView();
     for (const item of find("phases").children) item.className = "";
     try {
-      const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) };
+      const isForm = request instanceof FormData;
+      const headers = isForm ? {} : { "Content-Type": "application/json" };
+      const options = { method: "POST", headers, body: isForm ? request : JSON.stringify(request) };
       current = await follow(await (await call(address, options)).json());
       await showReleased(current);
       find("released").focus({ preventScroll: true });
@@ -317,18 +319,41 @@ function startStudio() {
     show(find("shelf"), finished.length > 0);
   }
 
+  // Pictures go as a form, everything else as JSON.
+  function asked() {
+    const entries = [...new FormData(form)].filter(([, value]) => (value instanceof File ? value.size > 0 : value !== ""));
+    const shots = [...document.querySelectorAll(".shot")].map((row) => {
+      const [prompt, seconds] = ["prompt", "seconds"].map((name) => row.querySelector(`[data-shot=${name}]`).value.trim());
+      return { prompt, ...(seconds && { seconds: Number(seconds) }) };
+    }).filter((shot) => shot.prompt);
+    if (!entries.some(([, value]) => value instanceof File)) return { ...Object.fromEntries(entries), ...(shots.length && { shots }) };
+    const parts = new FormData();
+    for (const [name, value] of entries) parts.append(name, value);
+    if (shots.length) parts.append("shots", JSON.stringify(shots));
+    return parts;
+  }
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const request = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
-    make("/v1/videos", request);
+    make("/v1/videos", asked());
+  });
+  find("add-shot")?.addEventListener("click", () => {
+    const row = find("shot").content.firstElementChild.cloneNode(true);
+    row.querySelector("[data-shot=remove]").onclick = () => { row.remove(); find("add-shot").focus(); };
+    find("shots").append(row);
+    row.querySelector("textarea").focus();
   });
   for (const chip of document.querySelectorAll("[data-example]")) {
     chip.onclick = () => { find("prompt").value = chip.dataset.example; find("prompt").focus(); };
   }
-  find("remix").onclick = () => {
+  const again = (button, address, more) => find(button)?.addEventListener("click", () => {
     const prompt = find("prompt").value.trim();
-    if (current && prompt) make(`/v1/videos/${current.id}/remix`, { prompt });
-  };
+    if (current && prompt) make(address(current.id), { prompt, ...more(current.id) });
+    else find("prompt").focus();
+  });
+  again("remix", (id) => `/v1/videos/${id}/remix`, () => ({}));
+  again("go-on", () => "/v1/videos/extensions", (id) => ({ video: { id } }));
+  again("change", () => "/v1/videos/edits", (id) => ({ video: { id } }));
   find("check-it").onclick = async () => {
     const clip = await (await call(`/v1/videos/${current.id}/content`)).blob();
     const file = new File([clip], `${current.id}.mp4`, { type: "video/mp4" });
