@@ -38,6 +38,8 @@ releases = sa.Table(
     sa.Column("facts", sa.Text),
     sa.Column("content_sha256", sa.Text),
     sa.Column("erased_at", sa.Text),
+    sa.Column("landmarks_sha256", sa.Text),
+    sa.Column("landmark_features", sa.LargeBinary),
 )
 
 bindings = sa.Table(

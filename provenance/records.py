@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from provenance.landmarks import Landmarks
+
 #: Our own fingerprints, and ISCC, the fingerprint of the C2PA algorithm list. Every other name is a mark.
 _FINGERPRINT_ALGORITHMS = ("org.reelproof.fp.", "io.iscc.")
 
@@ -32,13 +34,15 @@ class SoftBinding:
 class Fingerprint:
     """A perceptual fingerprint: 256-bit hashes in order of time, uint8 (N, 32), each with a quality 0-100.
 
-    How many stand for a second of video is part of the algorithm, and so of its name.
+    How many stand for a second of video is part of the algorithm, and so of its name. `landmarks` are taken in the
+    same pass and are no part of the value: a fingerprint read from a credential or asked with over HTTP has none.
     """
 
     alg: str
     hashes: NDArray[np.uint8]
     quality: NDArray[np.uint8]
     duration_s: float
+    landmarks: Landmarks | None = None
 
     def to_bytes(self) -> bytes:
         """The stored form: each hash followed by its quality, 33 bytes a sample."""

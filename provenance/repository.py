@@ -8,12 +8,13 @@ Knows nothing of how marks are read or verdicts made.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -24,10 +25,12 @@ from core.errors import ConfigurationError, ReelproofError, ServiceUnreachable
 from provenance.blobs import BlobStore, FolderBlobStore, MemoryBlobStore
 from provenance.database import bindings, open_engine, releases, writing
 from provenance.fingerprint import similarity
+from provenance.landmarks import Landmarks
 from provenance.records import Fingerprint, Release, SoftBinding
-from provenance.search import FingerprintIndex
+from provenance.search import FingerprintIndex, LandmarkIndex, indexed_features
 
 DEFAULT_MATCHES = 10
+_PLACED_CANDIDATES = 5  # each is compared frame by frame, for about a tenth of a second
 PICTURES_FACT = "reference"  # the fact that names a release's small pictures, kept in the same blob store
 
 
@@ -77,7 +80,9 @@ class ManifestRepository(Protocol):
     ) -> list[tuple[Release, float]]:
         """Releases that look like the clip, most alike first, each with its similarity 0 to 1.
 
-        Only those that `provenance.fingerprint.similarity` says agree. Mirrored copies are found too.
+        Only those that `provenance.fingerprint.similarity` says agree. Mirrored copies are found too. Where the
+        hashes lead nowhere and the fingerprint comes with landmarks, those are asked: for what was cut out, turned
+        or captioned, of releases that were put with landmarks.
         """
         ...
 
@@ -111,7 +116,7 @@ class MemoryManifestRepository:
         self._releases: dict[str, Release] = {}
         self._erased: dict[str, Erasure] = {}
         self._added: dict[str, list[SoftBinding]] = {}
-        self._index = FingerprintIndex()
+        self._index, self._landmarks = FingerprintIndex(), LandmarkIndex()
         self._lock = Lock()
 
     def put(self, release: Release) -> None:
@@ -121,8 +126,12 @@ class MemoryManifestRepository:
                 raise _erased(release.manifest_id)
             known = self._releases.get(release.manifest_id)
             if known is None:
+                landmarks = release.fingerprint.landmarks
+                if landmarks is not None:
+                    release = replace(release, fingerprint=replace(release.fingerprint, landmarks=landmarks.kept()))
                 self._releases[release.manifest_id] = release
                 self._index.add(release.manifest_id, release.fingerprint)
+                self._landmarks.add(release.manifest_id, indexed_features(landmarks))
             elif content_digest(known) != content_digest(release):
                 raise _conflict(release.manifest_id)
 
@@ -142,7 +151,11 @@ class MemoryManifestRepository:
         self, fingerprint: Fingerprint, limit: int = DEFAULT_MATCHES
     ) -> list[tuple[Release, float]]:
         """Releases that look like the clip."""
-        return _agreeing(fingerprint, self._index.candidates(fingerprint, limit), self.get, limit)
+        found = _agreeing(fingerprint, self._index.candidates(fingerprint, limit), self.get, limit)
+        if found or fingerprint.landmarks is None:
+            return found
+        candidates = self._landmarks.candidates(fingerprint.landmarks, _PLACED_CANDIDATES)
+        return _agreeing(fingerprint, candidates, self.get, limit)
 
     def count(self) -> int:
         """How many releases are kept."""
@@ -176,22 +189,22 @@ class SqlManifestRepository:
     """Releases in a SQL database (SQLite, or PostgreSQL by URL), their manifest stores in a `BlobStore`.
 
     Without `blobs` the stores lie in a folder beside the SQLite file. The fingerprint index is held in memory
-    (about 200 bytes a second of video), is made at the first search, and follows what others add.
+    (about 200 bytes a second of video), is made at the first search, and follows what others add. The index of
+    landmarks (about 900 bytes a second) is made when the first is of no help. Landmarks are kept as blobs.
     """
 
     def __init__(self, url: str, blobs: BlobStore | None = None) -> None:
         self._engine = open_engine(url)
         self._blobs = blobs or _blobs_beside(url)
-        self._index = FingerprintIndex()
-        self._indexed_to = 0
+        self._index, self._landmarks = FingerprintIndex(), LandmarkIndex()
+        self._indexed_to = self._landmarks_to = 0
         self._lock = Lock()
 
     def put(self, release: Release) -> None:
         """Keep a release: its manifest store first, then one transaction with all else."""
         if self.erasure(release.manifest_id) is not None:
             raise _erased(release.manifest_id)
-        store_sha256 = self._blobs.put(release.manifest_store)
-        row = _row_of(release, store_sha256)
+        row = _row_of(release, self._blobs.put(release.manifest_store)) | self._kept_landmarks(release)
         try:
             with _available(), writing(self._engine).begin() as connection:
                 if self._is_new(connection, release.manifest_id, row["content_sha256"]):
@@ -204,6 +217,14 @@ class SqlManifestRepository:
             with _available(), self._engine.begin() as connection:
                 if self._is_new(connection, release.manifest_id, row["content_sha256"]):
                     raise _unavailable(fault.__cause__) from fault
+
+    def _kept_landmarks(self, release: Release) -> dict[str, Any]:
+        landmarks = release.fingerprint.landmarks
+        if landmarks is None:
+            return {}
+        kept = landmarks.kept()
+        features = indexed_features(kept).tobytes()
+        return {"landmarks_sha256": self._blobs.put(kept.to_bytes()), "landmark_features": features}
 
     def _is_new(self, connection: Connection, manifest_id: str, content_sha256: str) -> bool:
         found = sa.select(releases.c.content_sha256, releases.c.erased_at)
@@ -238,6 +259,12 @@ class SqlManifestRepository:
         with self._lock:
             self._catch_up()
             candidates = self._index.candidates(fingerprint, limit)
+        found = _agreeing(fingerprint, candidates, self.get, limit)
+        if found or fingerprint.landmarks is None:
+            return found
+        with self._lock:
+            self._catch_up_landmarks()
+            candidates = self._landmarks.candidates(fingerprint.landmarks, _PLACED_CANDIDATES)
         return _agreeing(fingerprint, candidates, self.get, limit)
 
     def count(self) -> int:
@@ -259,14 +286,22 @@ class SqlManifestRepository:
             is_shared = connection.execute(same.where(releases.c.erased_at.is_(None))).scalar_one() > 1
             if pictures := json.loads(row.facts).get(PICTURES_FACT):
                 self._blobs.erase(str(pictures))  # first: afterwards nothing would name them any more
+            if row.landmarks_sha256 and not self._is_held_elsewhere(connection, row):
+                self._blobs.erase(row.landmarks_sha256)
             if row.erased_at is None:
                 blank = {"fingerprint": b"", "facts": "{}", "duration_s": 0.0, "erased_at": rfc3339(at)}
+                blank |= {"landmark_features": None}
                 connection.execute(releases.update().where(releases.c.manifest_id == manifest_id).values(**blank))
                 of_it = bindings.c.manifest_id == manifest_id
                 connection.execute(bindings.update().where(of_it).values(value=b"", name="", value_sha256=""))
         if not is_shared:
             self._blobs.erase(row.store_sha256)
         return True
+
+    def _is_held_elsewhere(self, connection: Connection, row: Any) -> bool:
+        same = (releases.c.landmarks_sha256 == row.landmarks_sha256, releases.c.manifest_id != row.manifest_id)
+        others = sa.select(sa.func.count()).select_from(releases).where(*same, releases.c.erased_at.is_(None))
+        return bool(connection.execute(others).scalar_one())
 
     def erasure(self, manifest_id: str) -> Erasure | None:
         """What is left of an erased release."""
@@ -309,6 +344,24 @@ class SqlManifestRepository:
                 self._index.add(manifest_id, Fingerprint.from_bytes(alg, content, duration_s))
                 self._indexed_to = position
 
+    def _catch_up_landmarks(self) -> None:
+        query = (
+            sa.select(releases.c.position, releases.c.manifest_id, releases.c.landmark_features)
+            .where(releases.c.position > self._landmarks_to, releases.c.landmark_features.is_not(None))
+            .order_by(releases.c.position)
+        )
+        with _available(), self._engine.begin() as connection:
+            for position, manifest_id, features in connection.execute(query):
+                self._landmarks.add(manifest_id, np.frombuffer(features, np.uint8).reshape(-1, 32))
+                self._landmarks_to = position
+
+    def _landmarks_of(self, digest: str | None) -> Landmarks | None:
+        """What was kept; None where nothing was, or it can't be read: without it the hashes decide."""
+        try:
+            return Landmarks.from_bytes(self._blobs.get(digest)) if digest else None
+        except (ServiceUnreachable, ValueError):
+            return None
+
     def _get(self, connection: Connection, manifest_id: str) -> Release | None:
         query = sa.select(releases).where(releases.c.manifest_id == manifest_id, releases.c.erased_at.is_(None))
         row = connection.execute(query).one_or_none()
@@ -324,7 +377,10 @@ class SqlManifestRepository:
             sha256=row.sha256,
             manifest_store=self._blobs.get(row.store_sha256),
             bindings=tuple(SoftBinding(one.alg, one.value, one.start_ms, one.end_ms, one.name) for one in held),
-            fingerprint=Fingerprint.from_bytes(row.fingerprint_alg, row.fingerprint, row.duration_s),
+            fingerprint=replace(
+                Fingerprint.from_bytes(row.fingerprint_alg, row.fingerprint, row.duration_s),
+                landmarks=self._landmarks_of(row.landmarks_sha256),
+            ),
             created_at=row.created_at,
             facts=json.loads(row.facts),
         )

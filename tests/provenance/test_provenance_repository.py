@@ -264,7 +264,7 @@ def test_sqlite_is_durable_and_its_schema_versioned(tmp_path: Path) -> None:
     with engine.begin() as connection:
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2
-        assert connection.execute(sa.text("SELECT version_num FROM provenance_version")).scalars().all() == ["0002"]
+        assert connection.execute(sa.text("SELECT version_num FROM provenance_version")).scalars().all() == ["0003"]
 
 
 def test_the_migrations_make_the_tables_the_code_uses(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from provenance import fingerprint as fp
-from provenance import search
+from provenance import nearhash
+from provenance.nearhash import expected_recall, group_width
 from provenance.records import Fingerprint
-from provenance.search import FingerprintIndex, expected_recall, group_width
+from provenance.search import FingerprintIndex
 
 RNG = np.random.default_rng(20261121)
 
@@ -69,11 +70,11 @@ def test_sealing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever stands in how many segments: the same owners for a copy."""
     clips = [clip() for _ in range(300)]
     sealed, open_ = FingerprintIndex(), FingerprintIndex()
-    monkeypatch.setattr(search, "_SEAL_AT", 100)
+    monkeypatch.setattr(nearhash, "_SEAL_AT", 100)
     for number, one in enumerate(clips):
         sealed.add(str(number), one)
         sealed.candidates(one, 1)
-    monkeypatch.setattr(search, "_SEAL_AT", 10**9)
+    monkeypatch.setattr(nearhash, "_SEAL_AT", 10**9)
     for number, one in enumerate(clips):
         open_.add(str(number), one)
     for number in range(0, 300, 30):
@@ -84,10 +85,10 @@ def test_sealing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_promise_about_recall_holds() -> None:
     """The share of hashes found at a distance is what `expected_recall` says, to a few percent."""
     hashes = RNG.integers(0, 2**63, (50_000, 4)).astype(np.uint64)
-    segment = search._Segment.of(hashes, np.zeros(len(hashes), np.int32))
+    segment = nearhash._Segment.of(hashes, np.zeros(len(hashes), np.int32))
     for bits in (30, 52):
         flips = np.packbits(RNG.random((400, 256)) < bits / 256, axis=1).view(np.uint64).reshape(-1, 4)
-        row, place, _ = segment.near(hashes[:400] ^ flips)
+        row, place, _ = segment.near(hashes[:400] ^ flips, fp.CANDIDATE_BITS)
         share = len(set(row[row == place].tolist())) / 400
         assert share == pytest.approx(expected_recall(bits, len(hashes)), abs=0.06)
     assert group_width(8_000_000) > group_width(8_000)
@@ -96,9 +97,9 @@ def test_the_promise_about_recall_holds() -> None:
 def test_a_value_that_all_share_costs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred thousand equal hashes (a still stored often): as many are looked at as a bucket gives."""
     hashes = np.tile(RNG.integers(0, 2**63, (1, 4)).astype(np.uint64), (100_000, 1))
-    segment = search._Segment.of(hashes, np.zeros(len(hashes), np.int32))
-    row, _, _ = segment.near(hashes[:1])
-    assert 0 < len(row) <= search._MAX_BUCKET * (256 // segment.width)
+    segment = nearhash._Segment.of(hashes, np.zeros(len(hashes), np.int32))
+    row, _, _ = segment.near(hashes[:1], fp.CANDIDATE_BITS)
+    assert 0 < len(row) <= nearhash._MAX_BUCKET * (256 // segment.width)
 
 
 def test_another_algorithm_is_no_candidate() -> None:

@@ -1,0 +1,249 @@
+"""Whether one clip lies in another, by landmarks: where, when, and how alike the two are there.
+
+Frame against frame: features are matched one to one, and one affine placement is sought that many of them share
+(RANSAC). Then the small pictures of both are laid over each other by it, for every delay worth trying, and compared
+twice: what is shown (correlation of the pictures) and what changes when (correlation of the changes over a quarter
+of a second). The second tells two takes by a camera that stands still apart, whose walls match in every feature.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.landmarks import SMALL_PX, Landmarks
+
+MATCH_BITS = 72
+_QUERY_KEYS = 8
+_COARSE_FEATURES, _COARSE_BITS = 64, 36
+_PAIRS_PLACED = 6
+_RANSAC_PX, _RANSAC_ROUNDS = 4.0, 600
+_MIN_MATCHES = 8
+_SCALES, _MAX_STRETCH = (0.15, 6.0), 1.8
+_DELAY_REACH = 5  # samples around the delay that two matching key frames name
+_LAG = 2  # samples, over which change is compared
+_STILL_LEVELS = 0.8  # grey levels of root mean square change: an encoder's noise on a still
+_MIN_COVERED = 40  # of 1,024 pixels of the small picture
+_FITTING_SHARE, _FITTING_ROUNDS = 0.75, 3
+
+# What copies and other clips reach stands in docs/provenance.md (python -m bench.provenance_copies).
+AGREEING_FEATURES, AGREEING_LIKENESS, AGREEING_MOTION = 10, 0.8, 0.55
+_PLENTY = 40  # features that leave nothing to look for in further key frames
+STILL_FEATURES, STILL_LIKENESS = 25, 0.9  # asked of pictures in which nothing moves
+
+Matrix = NDArray[np.float64]
+_Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a clip lies in another: `matrix` (2, 3) takes its canvas to the other's, `features` of the best pair of
+    key frames agree on it. Sample i of the clip shows sample i + `delay` of the other.
+
+    `likeness` is the correlation of what both show there (1 the same), `motion` that of what changes, None where
+    nothing moves; `by_sample` the likeness of each of the clip's samples that has a counterpart, with its number.
+    `covered` is the share of the other's picture that the clip shows.
+    """
+
+    matrix: Matrix
+    features: int
+    delay: int
+    likeness: float
+    motion: float | None
+    by_sample: tuple[tuple[int, float], ...]
+    covered: float
+    is_mirrored: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether enough features share the placement, and what is shown and what changes there is the same."""
+        if self.motion is None:
+            return self.features >= STILL_FEATURES and self.likeness >= STILL_LIKENESS
+        is_placed = self.features >= AGREEING_FEATURES and self.likeness >= AGREEING_LIKENESS
+        return is_placed and self.motion >= AGREEING_MOTION
+
+
+def placement_of(query: Landmarks, reference: Landmarks) -> Placement | None:
+    """The best placement of the query in the reference, straight or mirrored; None where nothing matches."""
+    straight = _placed(query, reference, is_mirrored=False)
+    if straight is not None and straight.agrees:
+        return straight
+    turned = _placed(query.mirrored(), reference, is_mirrored=True)
+    return max((one for one in (straight, turned) if one is not None), key=_goodness, default=None)
+
+
+def _goodness(one: Placement) -> float:
+    return one.features * max(0.0, one.likeness) * (1.0 if one.motion is None else max(0.0, one.motion))
+
+
+def _placed(query: Landmarks, reference: Landmarks, *, is_mirrored: bool) -> Placement | None:
+    best: Placement | None = None
+    by_delay = _Overlay(query, reference)
+    for matrix, features, delay in _matched_keys(query, reference):
+        delays = range(delay - _DELAY_REACH, delay + _DELAY_REACH + 1)
+        for one in by_delay.compared(matrix, features, delays, is_mirrored=is_mirrored):
+            if best is None or _goodness(one) > _goodness(best):
+                best = one
+        if best is not None and best.agrees and best.features >= _PLENTY:
+            break
+    return best
+
+
+def _matched_keys(query: Landmarks, reference: Landmarks) -> Iterator[tuple[Matrix, int, int]]:
+    """(placement, features that share it, delay) of the pairs of key frames that match best."""
+    ours, theirs = _by_key(query), _by_key(reference)
+    chosen = np.unique(np.linspace(0, len(ours) - 1, min(_QUERY_KEYS, len(ours))).astype(int))
+    votes = [(_votes(ours[i][1], theirs[j][1]), int(i), j) for i in chosen for j in range(len(theirs))]
+    for count, i, j in sorted(votes, reverse=True)[:_PAIRS_PLACED]:
+        found = _affine(*ours[i], *theirs[j]) if count else None
+        if found is not None and found[1] >= AGREEING_FEATURES:
+            yield *found, int(reference.keys[j] - query.keys[i])
+
+
+def _by_key(one: Landmarks) -> list[tuple[_Floats, NDArray[np.uint64]]]:
+    bounds = np.searchsorted(one.key_of, np.arange(len(one.keys) + 1))
+    words = np.ascontiguousarray(one.bits).view(np.uint64).reshape(-1, 4)
+    return [(one.places[a:b], words[a:b]) for a, b in pairwise(bounds)]
+
+
+def _bits_apart(ours: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> NDArray[np.int16]:
+    table = np.zeros((len(ours), len(theirs)), np.int16)
+    for word in range(4):
+        table += np.bitwise_count(ours[:, None, word] ^ theirs[None, :, word])
+    return table
+
+
+def _votes(ours: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> int:
+    """How many of the strongest features of one have one near them in the other."""
+    if not len(ours) or not len(theirs):
+        return 0
+    return int((_bits_apart(ours[:_COARSE_FEATURES], theirs).min(axis=1) <= _COARSE_BITS).sum())
+
+
+def _affine(
+    our_places: _Floats, ours: NDArray[np.uint64], their_places: _Floats, theirs: NDArray[np.uint64]
+) -> tuple[Matrix, int] | None:
+    """The placement that most one-to-one matches share, and how many; None where it can be none of a copy."""
+    table = _bits_apart(ours, theirs)
+    nearest = table.argmin(axis=1)
+    mutual = (table.argmin(axis=0)[nearest] == np.arange(len(ours))) & (table.min(axis=1) <= MATCH_BITS)
+    if mutual.sum() < _MIN_MATCHES:
+        return None
+    source, target = our_places[mutual], their_places[nearest[mutual]]
+    matrix, inside = cv2.estimateAffine2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=_RANSAC_PX, maxIters=_RANSAC_ROUNDS
+    )
+    if matrix is None:
+        return None
+    large, small = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    is_copy = _SCALES[0] <= small and large <= _SCALES[1] and large <= _MAX_STRETCH * small
+    if not is_copy or np.linalg.det(matrix[:, :2]) < 0:
+        return None
+    # Features at one place (SIFT gives some two directions) count once.
+    held = np.round(target[inside.ravel() > 0] / _RANSAC_PX).astype(int)
+    return matrix, len(np.unique(held, axis=0))
+
+
+class _Overlay:
+    """Lays the small pictures of one clip over those of another."""
+
+    def __init__(self, query: Landmarks, reference: Landmarks) -> None:
+        self._query, self._reference = query, reference
+        self._ours = {int(sample): place for place, sample in enumerate(query.samples)}
+        self._theirs = {int(sample): place for place, sample in enumerate(reference.samples)}
+
+    def compared(self, matrix: Matrix, features: int, delays: range, *, is_mirrored: bool) -> Iterator[Placement]:
+        """The placement at each delay under which enough of both clips overlap."""
+        laid, mask, blurred = self._laid(matrix)
+        if mask.sum() < _MIN_COVERED:
+            return
+        shortest = min(len(self._ours), 2 * len(self._theirs)) / 2
+        for delay in delays:
+            pairs = [(i, self._theirs[s + delay], s) for s, i in self._ours.items() if s + delay in self._theirs]
+            if 2 * len(pairs) < shortest or len(pairs) < 3:
+                continue
+            likeness = _correlations(laid[[i for i, _, _ in pairs]], blurred[[j for _, j, _ in pairs]])
+            motion = self._motion(laid, blurred, delay)
+            shown = tuple((s, float(one)) for (_, _, s), one in zip(pairs, likeness, strict=True))
+            yield Placement(
+                matrix,
+                features,
+                delay,
+                float(np.median(likeness)),
+                motion,
+                shown,
+                float(mask.mean()),
+                is_mirrored,
+            )
+
+    def _motion(self, laid: _Floats, blurred: _Floats, delay: int) -> float | None:
+        steps = [
+            (self._ours[s], self._ours[s + _LAG], self._theirs[s + delay], self._theirs[s + delay + _LAG])
+            for s in self._ours
+            if s + _LAG in self._ours and s + delay in self._theirs and s + delay + _LAG in self._theirs
+        ]
+        if not steps:
+            return None
+        a, b, c, d = np.array(steps).T
+        ours, theirs = laid[b] - laid[a], blurred[d] - blurred[c]
+        sizes = float((ours**2).mean()), float((theirs**2).mean())
+        if max(sizes) < _STILL_LEVELS**2:
+            return None
+        return float((ours * theirs).mean() / np.sqrt(max(1e-9, sizes[0] * sizes[1])))
+
+    def _laid(self, matrix: Matrix) -> tuple[_Floats, NDArray[np.bool_], _Floats]:
+        """Our small pictures on the other's grid, what they cover of it, and the other's: float32 (T, P), bool
+        (32, 32), float32 (T', P). The sharper of both is softened to what the other can show."""
+        whole = np.vstack([matrix, [0, 0, 1]])
+        there = np.linalg.inv(_of_small(self._reference)) @ whole @ _of_small(self._query)
+        mask = _warped(np.ones((SMALL_PX, SMALL_PX), np.float32), there) > 0.99
+        scale = float(np.sqrt(abs(np.linalg.det(there[:2, :2]))))
+        ours = [
+            _warped(_softened(one, 0.5 / scale if scale < 0.8 else 0.0), there)[mask] for one in self._query.small
+        ]
+        theirs = [_softened(one, 0.5 * scale)[mask] for one in self._reference.small]
+        return np.array(ours, np.float32), mask, np.array(theirs, np.float32)
+
+
+def _warped(small: _Floats, matrix: Matrix) -> _Floats:
+    return np.asarray(cv2.warpAffine(small, matrix[:2], (SMALL_PX, SMALL_PX)), np.float32)
+
+
+def _softened(small: NDArray[np.uint8], radius_px: float) -> _Floats:
+    grey = small.astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), radius_px), np.float32) if radius_px > 0.3 else grey
+
+
+def _of_small(one: Landmarks) -> Matrix:
+    """The matrix that takes pixels of the small pictures to the canvas."""
+    left, top, right, bottom = one.window
+    width, height = (right - left) * one.size[0] / SMALL_PX, (bottom - top) * one.size[1] / SMALL_PX
+    x, y = left * one.size[0], top * one.size[1]
+    return np.array([[width, 0, x + width / 2 - 0.5], [0, height, y + height / 2 - 0.5], [0, 0, 1.0]])
+
+
+def _correlations(ours: _Floats, theirs: _Floats) -> _Floats:
+    """Of each row with its counterpart, over the three quarters of pixels that fit a common gain and offset best: a
+    caption or a small picture laid over the rest does not count."""
+    weights = np.ones_like(ours)
+    rank = int(_FITTING_SHARE * ours.shape[1])
+    for _ in range(_FITTING_ROUNDS):
+        left, right, gain = _centred(ours, theirs, weights)
+        away = np.abs(right - gain * left)
+        limit = np.partition(away, rank - 1, axis=1)[:, rank - 1 : rank]
+        weights = (away <= limit).astype(np.float32)
+    left, right, _ = _centred(ours, theirs, weights)
+    sizes = np.sqrt((weights * left**2).sum(axis=1) * (weights * right**2).sum(axis=1))
+    return np.asarray((weights * left * right).sum(axis=1) / np.maximum(sizes, 1e-6), np.float32)
+
+
+def _centred(ours: _Floats, theirs: _Floats, weights: _Floats) -> tuple[_Floats, _Floats, _Floats]:
+    """Both without their weighted means, and the gain that takes ours to theirs."""
+    total = weights.sum(axis=1, keepdims=True)
+    left = ours - (weights * ours).sum(axis=1, keepdims=True) / total
+    right = theirs - (weights * theirs).sum(axis=1, keepdims=True) / total
+    size = np.maximum((weights * left**2).sum(axis=1, keepdims=True), 1e-6)
+    return left, right, (weights * left * right).sum(axis=1, keepdims=True) / size
