@@ -1,7 +1,7 @@
 """The provenance room's published figures, made again: `python bench/provenance.py [--quick] [--json]`.
 
 - fingerprint: real clips (and drawn scenes, coloured shapes on plain backgrounds) against changed copies of
-  themselves and against each other: how often copies agree, how often unrelated clips do.
+  themselves and against each other (`bench/provenance_fingerprint.py`).
 - search: time of one look-up against the number of stored clips, and whether the right one comes first.
 - rubric: our thirty-one rules on a generated and a sealed clip (`bench/provenance_rubric.py`).
 - agreement: our reader against an independent one over mutated and third parties' files
@@ -16,21 +16,18 @@ Real clips are those beside the repository (REELPROOF_SHARED or ../shared); with
 """
 
 import argparse
-import csv
-import itertools
 import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,12 +35,14 @@ sys.path.insert(0, str(ROOT))
 
 from bench.provenance_agreement import agreement  # noqa: E402
 from bench.provenance_corpus import facts as corpus_facts  # noqa: E402
+from bench.provenance_fingerprint import drawn_clips, measured, real_clips  # noqa: E402
 from bench.provenance_recovery import PARTS as RECOVERY_PARTS  # noqa: E402
+from bench.provenance_recovery import Rows  # noqa: E402
 from bench.provenance_recovery import run as recovery_figures  # noqa: E402
 from bench.provenance_rubric import score, subject_of  # noqa: E402
 from bench.timestamp_server import Authority, trusting  # noqa: E402
-from core.clip import RGB, Clip  # noqa: E402
-from core.video import open_clip, write_clip  # noqa: E402
+from core.clip import Clip  # noqa: E402
+from core.video import write_clip  # noqa: E402
 from provenance import fingerprint as fp  # noqa: E402
 from provenance.manifest import ManifestFacts  # noqa: E402
 from provenance.reading import read_manifest  # noqa: E402
@@ -53,62 +52,11 @@ from provenance.signers import ephemeral_signer  # noqa: E402
 from provenance.signing import SigningOptions, sign_clip  # noqa: E402
 from provenance.trust import TrustStore  # noqa: E402
 
-SHORT_SIDE_PX, SECONDS = 240, 2.5
-DRAWN_CLIPS = 120
-QUICK_CLIPS, QUICK_COPIES_OF_EACH = 40, 4  # quick: forty clips, the smallest first; copies of every fourth
-
-
-def half(frames: RGB, _: float) -> RGB:
-    """Half the width and height."""
-    height, width = frames.shape[1] // 4 * 2, frames.shape[2] // 4 * 2
-    return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in frames])
-
-
-def captioned(frames: RGB, _: float) -> RGB:
-    """A black bar of 12 % with white words over the bottom."""
-    out = frames.copy()
-    height = out.shape[1]
-    bar = int(height * 0.12)
-    out[:, height - bar :] = 0
-    for one in out:
-        cv2.putText(
-            one, "BREAKING today", (8, height - bar // 4), cv2.FONT_HERSHEY_SIMPLEX, bar / 40, (255,) * 3, 2
-        )
-    return out
-
-
-def letterboxed(frames: RGB, _: float) -> RGB:
-    """Black bars of 14 % of the picture above and below."""
-    bar = int(frames.shape[1] * 0.14) // 2 * 2
-    return np.pad(frames, ((0, 0), (bar, bar), (0, 0), (0, 0)))
-
-
-def cropped(frames: RGB, _: float) -> RGB:
-    """5 % of each side's length cut away."""
-    top, left = int(frames.shape[1] * 0.025), int(frames.shape[2] * 0.025)
-    return frames[:, top : frames.shape[1] - top, left : frames.shape[2] - left]
-
-
-#: What is done to a copy, and the CRF it is encoded with.
-CHANGES: dict[str, tuple[Callable[[RGB, float], RGB], int]] = {
-    "CRF 30": (lambda frames, fps: frames, 30),
-    "half size, CRF 36": (half, 36),
-    "brightness x1.2": (lambda frames, fps: np.clip(frames * 1.2, 0, 255).astype(np.uint8), 28),
-    "letterbox": (letterboxed, 28),
-    "first 0.61 s and last 0.3 s cut": (
-        lambda frames, fps: frames[round(0.61 * fps) : -max(1, round(0.3 * fps))],
-        30,
-    ),
-    "mirrored": (lambda frames, fps: frames[:, :, ::-1], 30),
-    "crop 5 %": (cropped, 28),
-    "caption bar 12 %": (captioned, 28),
-}
-
 
 def main() -> None:
     """Run every part and print its table, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="40 clips of each kind, copies of every fourth")
+    parser.add_argument("--quick", action="store_true", help="few clips, copies of every sixth")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--only", default="", help="comma-separated, of signing, rubric, search")
     parser.add_argument("--agreement", action="store_true", help="only the agreement with the independent reader")
@@ -141,10 +89,10 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         figures: dict[str, Any] = {}
-        step = QUICK_COPIES_OF_EACH if quick else 1
-        if real := list(real_clips(quick)):
-            figures["fingerprint_real"] = fingerprints(real, folder, step)
-        figures["fingerprint_drawn"] = fingerprints(drawn_clips(quick), folder, step)
+        real = list(real_clips()) if has_real_clips() else []
+        if real:
+            figures["fingerprint_real"] = measured(real[: 12 if quick else None], 6 if quick else 3, Rows([]))
+        figures["fingerprint_drawn"] = measured(list(drawn_clips(12 if quick else 60)), 6, Rows([]))
         figures["search"] = search_times((1_000, 10_000) if quick else (1_000, 10_000, 125_000, 1_000_000))
         figures["signing"] = signing_cost(folder)
         figures["rubric"] = rubric(folder)
@@ -154,85 +102,10 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     return figures
 
 
-def real_clips(quick: bool) -> Iterator[tuple[str, Callable[[], tuple[RGB, Fraction]]]]:
-    """Name and loader of each real clip beside the repository, the smallest pictures first."""
-    shared = Path(os.environ.get("REELPROOF_SHARED", ROOT.parent / "shared")) / "clips"
-    if not (shared / "clips.csv").exists():
-        return
-    with (shared / "clips.csv").open() as opened:
-        rows = sorted(csv.DictReader(opened), key=lambda row: int(row["width_px"]) * int(row["height_px"]))
-    for row in rows[: QUICK_CLIPS if quick else None]:
-        path = shared / row["file"]
-        yield path.name, lambda path=path: _reduced(path)  # type: ignore[misc]
-
-
-def drawn_clips(quick: bool) -> list[tuple[str, Callable[[], tuple[RGB, Fraction]]]]:
-    """Name and maker of each drawn scene: two seconds, 256x256, one shape on a plain background."""
-    from generator.scenes import draw_spec, render_scene
-
-    rng = np.random.default_rng(5)
-    specs = [draw_spec(rng) for _ in range(QUICK_CLIPS if quick else DRAWN_CLIPS)]
-    return [
-        (f"scene {i}", lambda spec=spec: (render_scene(spec).frames, Fraction(12)))  # type: ignore[misc]
-        for i, spec in enumerate(specs)
-    ]
-
-
-def fingerprints(clips: Any, folder: Path, step: int) -> dict[str, Any]:
-    """Copies of every `step`-th clip against their originals, and every pair of different originals."""
-    names, originals = [], []
-    copies: dict[str, list[tuple[int, Fingerprint]]] = {name: [] for name in CHANGES}
-    for name, load in clips:
-        frames, fps = load()
-        original = fp.fingerprint_clip(Clip.from_array(frames, fps))
-        for change, (apply, crf) in CHANGES.items() if len(names) % step == 0 else ():
-            copies[change].append((len(names), _encoded(apply(frames, float(fps)), fps, crf, folder)))
-        names.append(name)
-        originals.append(original)
-        print(f"\r{len(names)} clips", end="", file=sys.stderr, flush=True)
-    rows = {change: _copy_row(pairs, originals) for change, pairs in copies.items()}
-    return {"clips": len(names), "copies": rows, "unrelated": _unrelated(names, originals)}
-
-
-def _copy_row(pairs: list[tuple[int, Fingerprint]], originals: list[Fingerprint]) -> dict[str, Any]:
-    found = [fp.similarity(copy, originals[i]) for i, copy in pairs]
-    known = [one for one in found if one.is_conclusive]
-    bits = [fp.quantile_bits(copy, originals[i]) for i, copy in pairs]
-    return {
-        "agree": round(sum(one.agrees for one in known) / max(1, len(known)), 3),
-        "cannot_tell": len(found) - len(known),
-        "bits_p50_p90_max": [
-            round(float(x), 1) for x in np.quantile([b for b in bits if b is not None], (0.5, 0.9, 1))
-        ],
-    }
-
-
-def _unrelated(names: list[str], originals: list[Fingerprint]) -> dict[str, Any]:
-    bits, wrong, looks_alike = [], [], 0
-    for i, j in itertools.combinations(range(len(names)), 2):
-        distance = fp.quantile_bits(originals[i], originals[j])
-        if distance is None:
-            continue
-        bits.append(distance)
-        looks_alike += distance <= fp.AGREE_BITS
-        if distance <= fp.AGREE_BITS and fp.similarity(originals[i], originals[j]).agrees:
-            wrong.append([names[i], names[j], round(distance, 1)])
-    upper = (
-        (len(wrong) + 3) / max(1, len(bits))
-        if len(wrong) == 0
-        else (len(wrong) + 2 * len(wrong) ** 0.5 + 2) / len(bits)
-    )
-    return {
-        "pairs": len(bits),
-        "look_alike": looks_alike,
-        "agree": len(wrong),
-        "rate_95_upper": upper,
-        "bits_min_p01_p1_p50": [round(float(x), 1) for x in np.quantile(bits, (0, 0.001, 0.01, 0.5))],
-        "wrong": wrong[:20],
-        "quality_min_p10_p50": [
-            int(x) for x in np.quantile(np.concatenate([o.quality for o in originals]), (0, 0.1, 0.5))
-        ],
-    }
+def has_real_clips() -> bool:
+    """Whether the real clips are beside the repository."""
+    shared = Path(os.environ.get("REELPROOF_SHARED", ROOT.parent / "shared"))
+    return (shared / "clips" / "clips.csv").exists()
 
 
 def search_times(sizes: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -350,26 +223,6 @@ def _copied(source: Path, target: Path) -> None:
 
 def _fingerprint_of(hashes: Any) -> Fingerprint:
     return Fingerprint(fp.ALGORITHM, hashes, np.full(len(hashes), 90, np.uint8), len(hashes) / fp.SAMPLES_PER_S)
-
-
-def _reduced(path: Path) -> tuple[RGB, Fraction]:
-    clip = open_clip(path)
-    pictures = []
-    for frame in clip.timed_frames():
-        if frame.time_s >= SECONDS:
-            break
-        height, width = frame.rgb.shape[:2]
-        scale = min(1.0, SHORT_SIDE_PX / min(height, width))
-        size = (int(width * scale) // 2 * 2, int(height * scale) // 2 * 2)
-        pictures.append(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA))
-    return np.stack(pictures).astype(np.uint8), clip.info.fps
-
-
-def _encoded(frames: RGB, fps: Fraction, crf: int, folder: Path) -> Fingerprint:
-    even = np.ascontiguousarray(frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2])
-    path = folder / "copy.mp4"
-    write_clip(Clip.from_array(even, fps), path, crf=crf, preset="veryfast")
-    return fp.fingerprint_clip(open_clip(path))
 
 
 if __name__ == "__main__":
