@@ -29,8 +29,7 @@ class FingerprintIndex:
 
     def __init__(self) -> None:
         self._owners: list[str] = []
-        self._algs: list[str] = []
-        self._hashes = HashIndex(CANDIDATE_BITS)
+        self._by_alg: dict[str, HashIndex] = {}
 
     def __len__(self) -> int:
         """How many clips are held."""
@@ -39,27 +38,29 @@ class FingerprintIndex:
     @property
     def hash_count(self) -> int:
         """How many hashes are held."""
-        return len(self._hashes)
+        return sum(map(len, self._by_alg.values()))
 
     @property
     def bytes_held(self) -> int:
         """The memory of the tables."""
-        return self._hashes.bytes_held
+        return sum(one.bytes_held for one in self._by_alg.values())
 
     def add(self, owner: str, fingerprint: Fingerprint) -> None:
         """Hold a clip's usable hashes under its owner's name. A clip too plain to compare adds none."""
         self._owners.append(owner)
-        self._algs.append(fingerprint.alg)
         hashes = fingerprint.hashes[usable(fingerprint)][::_INDEXED_EVERY]
-        self._hashes.add(words_of(hashes), len(self._owners) - 1)
+        index = self._by_alg.setdefault(fingerprint.alg, HashIndex(CANDIDATE_BITS))
+        index.add(words_of(hashes), len(self._owners) - 1)
 
     def candidates(self, query: Fingerprint, limit: int) -> list[str]:
         """Owners with the most hashes near the query's, or near its mirror image's; at most three times `limit`."""
+        index = self._by_alg.get(query.alg)
+        if index is None:
+            return []
         rows = np.concatenate([_spread(words_of(one.hashes[usable(one)])) for one in (query, mirrored(query))])
-        _, owner, distance = self._hashes.near(rows)
-        is_like = np.array([alg == query.alg for alg in self._algs], bool)
-        held = is_like[owner] if len(owner) else np.zeros(0, bool)
-        best = _most_voted(owner[held], distance[held], CANDIDATE_BITS, limit * _CANDIDATES_PER_MATCH)
+        _, owner, distance = index.near(rows)
+        votes = _votes(owner, distance, CANDIDATE_BITS)
+        best = sorted(votes, key=lambda one: (-votes[one], one))[: limit * _CANDIDATES_PER_MATCH]
         return [self._owners[one] for one in best]
 
 
@@ -126,11 +127,6 @@ def _votes(owner: NDArray[np.int32], distance: NDArray[np.int32], bound: int) ->
     named, place = np.unique(owner, return_inverse=True)
     weights = np.bincount(place, 1 - distance / bound)
     return dict(zip(named.tolist(), weights.tolist(), strict=True))
-
-
-def _most_voted(owner: NDArray[np.int32], distance: NDArray[np.int32], bound: int, most: int) -> list[int]:
-    votes = _votes(owner, distance, bound)
-    return sorted(votes, key=lambda one: (-votes[one], one))[:most]
 
 
 def _evenly(places: NDArray[np.intp], most: int) -> NDArray[np.intp]:
