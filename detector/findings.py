@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from detector.inspection import Inspection
+from detector.leads import Lead
 from provenance.fingerprint import Similarity
 from provenance.records import CredentialState, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction
@@ -155,7 +156,7 @@ class Findings:
 
     `marked` is the release that a mark led to, `alike` the most alike one by fingerprint; often the same.
     `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
-    stretches of the clip come from different releases: it was joined from them.
+    stretches of the clip come from different releases: it was joined from them. `leads` weigh nothing.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)
@@ -172,6 +173,7 @@ class Findings:
     regions: Mapping[str, Any] | None = None
     tamper_searched: bool = False
     parts: tuple[ReleasedPart, ...] = ()
+    leads: tuple[Lead, ...] = ()
 
     @property
     def match(self) -> ReleaseMatch | None:

@@ -77,6 +77,7 @@ def fuse(findings: Findings) -> Verdict:
         timeline=findings.timeline,
         regions=dict(findings.regions) if findings.regions is not None else None,
         classifier=None,
+        leads=tuple(one.to_json() for one in findings.leads),
     )
 
 

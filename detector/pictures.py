@@ -1,13 +1,14 @@
 """What the pictures of one clip give: facts of the video, the pixel mark, the fingerprint, what went wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.clip import ClipInfo
+from core.clip import Clip, ClipInfo
 from core.errors import UnreadableInput
 from core.progress import Progress
 from detector.findings import MarkReading, ReadingFault
+from detector.leads import Lead, SmallPictures, leads_of
 from detector.ports import PixelReader
 from detector.sandbox.video import SandboxedVideo
 from detector.watching import WatchedClip
@@ -27,6 +28,7 @@ class Pictures:
     pixel: MarkReading = field(default_factory=lambda: MarkReading(not_examined=NO_PICTURES))
     fingerprint: Fingerprint | None = None
     clip: WatchedClip | None = None
+    leads: tuple[Lead, ...] = ()
 
 
 def video_facts(info: ClipInfo | None) -> dict[str, Any]:
@@ -50,13 +52,16 @@ def look_at(
     *,
     keep_bytes: int,
     progress: Progress,
+    is_segment: bool = False,
 ) -> Pictures:
     """Decode once, read the pixel mark where it lies in an uncut copy, take the fingerprint.
 
-    Never raises for what the file holds.
+    Never raises for what the file holds. A piece of a stream announces the length of the whole: its own is counted.
     """
     try:
         opened = video.open()
+        if is_segment:
+            opened = Clip(replace(opened.info, duration_s=0.0, frame_count=None), opened.source)
     except UnreadableInput as error:
         return Pictures(video_facts(None), ReadingFault(error.code, str(error), error.hint))
     watched = WatchedClip(opened, keep_bytes)
@@ -64,7 +69,8 @@ def look_at(
     reading = _pixel_reading(watched, pixel, keys, progress)
     if watched.is_hopeless:
         return Pictures(facts, watched.fault, video.tags)
-    fingerprint = fingerprint_clip(watched.clip)
+    collected = SmallPictures()
+    fingerprint = fingerprint_clip(collected.along(watched.clip))
     fault = watched.fault
     if watched.counted_frames == 0 and fault is None:
         fault = ReadingFault("not_a_video", NO_PICTURES, "Check that the file plays.")
@@ -72,7 +78,7 @@ def look_at(
         return Pictures(facts, fault, video.tags)
     if not facts["duration_s"]:
         facts["duration_s"] = round(watched.counted_s + float(1 / opened.info.fps), 3)
-    return Pictures(facts, fault, video.tags, reading, fingerprint, watched)
+    return Pictures(facts, fault, video.tags, reading, fingerprint, watched, leads_of(collected))
 
 
 def _pixel_reading(

@@ -177,6 +177,12 @@ def _along(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flow
     yield from _listed([*line["parts"], *(one["words"] for one in line["lane"])])
 
 
+def _leads(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flowable]:
+    if view["leads"]:
+        yield _heading("Leads: places worth an expert's look; no proof, of no weight in the answer")
+        yield from _listed([f"{one['says']} ({one['rates']})" for one in view["leads"]])
+
+
 def _checked(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flowable]:
     yield _heading("What we checked")
     rows = []
@@ -234,7 +240,7 @@ def _limits(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flo
 
 
 Part = Callable[[Verdict, dict[str, Any], Pictures], Iterator[Flowable]]
-_PARTS: tuple[Part, ...] = (_head, _why, _done, _along, _checked, _facts, _history, _duties, _limits)
+_PARTS: tuple[Part, ...] = (_head, _why, _done, _along, _leads, _checked, _facts, _history, _duties, _limits)
 
 
 def _repeat(verdict: Verdict, digest: str) -> list[Flowable]:

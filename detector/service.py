@@ -46,6 +46,9 @@ _CHUNK_BYTES = 1 << 20
 #: Re-encoded and scaled copies score .95 and more; a crop of 10 % scores .81. Below this the copy may be cut out,
 #: and without kept pictures only the mark tells from where.
 CLEAR_LIKENESS_SCORE = 0.93
+_OF_A_STREAM = ManifestReport(
+    CredentialState.ABSENT, problem="credentials of streams in segments are not read, only their pictures"
+)
 _JOINED = "the pictures already lead to the released clips that it was joined from"
 
 
@@ -73,16 +76,19 @@ class Detector:
     kept_frame_bytes: int = 384 * MIB
     references: ReferenceLookup | None = None
 
-    def verify(self, path: Path, *, progress: Progress = silent) -> Verdict:
+    def verify(self, path: Path, *, progress: Progress = silent, is_segment: bool = False) -> Verdict:
         """The verdict on the file at `path`. Whatever the file holds ends in a verdict, never in an error.
+
+        A piece of a stream (`is_segment`, `detector.streams`) is judged by its pictures: it was put together here,
+        so a credential in it is bound to other bytes.
 
         Raises:
             MissingInput: there is no such file, or it may not be read.
             ServiceUnreachable: the repository can't be asked.
         """
-        return fuse(self.gather(path, progress=progress))
+        return fuse(self.gather(path, progress=progress, is_segment=is_segment))
 
-    def gather(self, path: Path, *, progress: Progress = silent) -> Findings:
+    def gather(self, path: Path, *, progress: Progress = silent, is_segment: bool = False) -> Findings:
         """Everything that can be read from the file, unjudged. Raises as `verify` does."""
         progress(0.0)
         try:
@@ -92,8 +98,8 @@ class Detector:
         except UnreadableInput as error:
             return self._unopened(path, error)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="credential") as pool:
-            credential = pool.submit(self._credential, path)
-            pictures = self._pictures(path, facts, progress)
+            credential = pool.submit(lambda: _OF_A_STREAM if is_segment else self._credential(path))
+            pictures = self._pictures(path, facts, progress, is_segment)
             report = credential.result()
         keeps = report.state is CredentialState.PRESENT
         recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
@@ -144,13 +150,14 @@ class Detector:
     def _credential(self, path: Path) -> ManifestReport:
         return read_manifest_sandboxed(path, self.trust, CREDENTIAL_LIMITS, now=self.clock.now())
 
-    def _pictures(self, path: Path, facts: dict[str, Any], progress: Progress) -> Pictures:
+    def _pictures(self, path: Path, facts: dict[str, Any], progress: Progress, is_segment: bool) -> Pictures:
         looked = look_at(
             SandboxedVideo(path, self.limits),
             self.pixel,
             self.watermark_keys,
             keep_bytes=self.kept_frame_bytes,
             progress=progress,
+            is_segment=is_segment,
         )
         return replace(looked, file=facts | dict(looked.file))
 
@@ -215,6 +222,7 @@ class Detector:
             regions=regions_of(extraction, match),
             tamper_searched=extraction is not None or (match is not None and match.inspection is not None),
             parts=parts or joined,
+            leads=pictures.leads,
         )
 
     def _policy(self, report: ManifestReport, kept: ManifestReport | None) -> Mapping[str, Any] | None:

@@ -76,6 +76,7 @@ class Verdict:
     regions: dict[str, Any] | None = None
     classifier: dict[str, Any] | None = None
     parts: tuple[dict[str, Any], ...] = ()
+    leads: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as `reelproof.verdict/1`: plain JSON values in the promised order."""
@@ -96,4 +97,5 @@ class Verdict:
             "regions": self.regions,
             "classifier": self.classifier,
             "parts": list(self.parts),
+            "leads": list(self.leads),
         }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reelproof.wiring import Services
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".3gp"})
+PLAYLIST_SUFFIXES = frozenset({".m3u8", ".mpd"})
 _SHOWN_UNMET = 5
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
@@ -25,7 +26,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 def verify(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH...", help="Clips, or folders of clips.")
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Clips, folders of clips, or one HLS or DASH playlist."),
     ] = None,
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write the report of one clip as a web page.")] = None,
@@ -45,7 +47,9 @@ def verify(
         Path | None, typer.Option(metavar="FILE", help="Check an evidence bundle again, with its clip if given.")
     ] = None,
 ) -> None:
-    """Say where clips come from and what that rests on. A folder or many files is a batch, one line each."""
+    """Say where clips come from and what that rests on. A folder or many files is a batch, one line each; a stream
+    in segments (.m3u8, .mpd with its files) one line for every ten seconds.
+    """
     from detector.verdict import Conclusion
 
     if bundle is not None:
@@ -62,12 +66,15 @@ def verify(
             code="one_clip",
             hint="Verify the clips one by one for those.",
         )
-    if len(clips) == 1 and resume is None:
+    if len(clips) == 1 and clips[0].suffix.lower() in PLAYLIST_SUFFIXES:
+        conclusions = _stream(clips[0], as_json, written)
+        clips = clips * len(conclusions)
+    elif len(clips) == 1 and resume is None:
         conclusions = [_one(clips[0], as_json, written)]
     else:
         conclusions = _batch(clips, as_json, resume)
     _require(require, clips, conclusions)
-    if len(clips) == 1 and conclusions[0] == Conclusion.UNREADABLE:
+    if len(conclusions) == 1 and conclusions[0] == Conclusion.UNREADABLE:
         raise typer.Exit(5)
 
 
@@ -108,6 +115,33 @@ def _one(clip: Path, as_json: bool, written: _Written) -> str:
     if written.is_asked:
         _write_pages(services, clip, verdict, written)
     return str(verdict.conclusion)
+
+
+def _stream(playlist: Path, as_json: bool, written: _Written) -> list[str]:
+    """Every window's conclusion, told as soon as it is there. Raises UnreadableInput for what is no playlist."""
+    from detector.streams import SegmentedStream
+
+    if written.is_asked:
+        raise UsageError(
+            "--html, --pdf and --bundle-out take one clip, not a stream",
+            code="one_clip",
+            hint="Put the segments in question into one file and verify that.",
+        )
+    stream = SegmentedStream.opened(playlist)
+    if stream.is_live:
+        note("the playlist has no end yet: what stands in it now is judged")
+    services, conclusions = _services(), []
+    for window in stream.windows():
+        with window.joined() as clip:
+            verdict = services.detector.verify(clip, is_segment=True)
+        conclusions.append(str(verdict.conclusion))
+        if as_json:
+            at = {"path": str(playlist), "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
+            show_json({**verdict.to_json(), **at}, pretty=False)
+        else:
+            at_s = f"{window.start_s:8.1f}-{window.end_s:.1f} s"
+            out.print(f"{conclusions[-1]:<17} {at_s:<18} {verdict.headline}", markup=False)
+    return conclusions
 
 
 def _batch(clips: list[Path], as_json: bool, resume: Path | None) -> list[str]:

@@ -20,7 +20,7 @@ from detector.verdict import Conclusion, Verdict
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'--></style>{{7*7}}"
 KEYS = [
     "schema", "origin", "issuer", "file", "conclusion", "headline", "explanation", "limits", "evidence", "manifest",
-    "watermark", "match", "timeline", "regions", "classifier", "parts",
+    "watermark", "match", "timeline", "regions", "classifier", "parts", "leads",
 ]  # fmt: skip
 SCHEMA = Path(__file__).parents[2] / "docs" / "verdict.schema.json"
 

@@ -1,0 +1,196 @@
+"""Streams in segments: the right pieces in the right order, and nothing outside their own folder."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.clip import Clip
+from core.errors import UnreadableInput
+from core.video import open_clip, write_clip
+from detector.sandbox import playlist_job
+from detector.service import Detector
+from detector.streams import SegmentedStream
+from detector.verdict import Conclusion
+from provenance.repository import MemoryManifestRepository
+from provenance.trust import TrustStore
+from watermark.pixel import PixelWatermark
+
+SECONDS, FPS = 6, 12
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, moving: Callable[..., Clip]) -> Path:
+    """Six seconds with a picture of its own in each."""
+    path = tmp_path_factory.mktemp("whole") / "whole.mp4"
+    frames = np.concatenate([moving(FPS, seed=seed).to_array() for seed in range(SECONDS)])
+    write_clip(Clip.from_array(frames, FPS), path, crf=18, preset="veryfast")
+    return path
+
+
+def segmented(whole: Path, target: Path, kind: str, **options: str) -> Path:
+    """The clip as a stream of segments of a second, written by ffmpeg's own muxer."""
+    settled = {"hls_time": "1", "hls_playlist_type": "vod", "seg_duration": "1", **options}
+    known = {name: value for name, value in settled.items() if name.startswith("hls") == (kind == "hls")}
+    with av.open(str(whole)) as source, av.open(str(target), "w", format=kind, options=known) as output:
+        video = output.add_stream("libx264", rate=FPS, options={"g": str(FPS), "crf": "20", "sc_threshold": "0"})
+        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+        for frame in source.decode(video=0):
+            frame.pict_type = av.video.frame.PictureType.NONE
+            output.mux(video.encode(frame))
+        output.mux(video.encode())
+    return target
+
+
+KINDS = {
+    "HLS, MPEG-TS": ("hls", "stream.m3u8", {}),
+    "HLS, fragmented MP4": ("hls", "stream.m3u8", {"hls_segment_type": "fmp4"}),
+    "HLS, one file in ranges": ("hls", "stream.m3u8", {"hls_flags": "single_file"}),
+    "DASH, numbered": ("dash", "stream.mpd", {"use_timeline": "0"}),
+    "DASH, with a timeline": ("dash", "stream.mpd", {"use_timeline": "1"}),
+    "DASH, one file": ("dash", "stream.mpd", {"single_file": "1"}),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_windows_of_a_stream_are_the_clip_in_order(whole: Path, tmp_path: Path, kind: str) -> None:
+    """However the segments are kept, their windows decode to the clip's frames, every one once, in order."""
+    muxer, name, options = KINDS[kind]
+    stream = SegmentedStream.opened(segmented(whole, tmp_path / name, muxer, **options))
+    windows = list(stream.windows(2.0))
+    assert not stream.is_live
+    assert windows[-1].end_s == pytest.approx(SECONDS, abs=0.3)
+    frames = []
+    for window in windows:
+        with window.joined() as path:
+            clip = open_clip(path)
+            frames += list(clip.frames())
+        assert not path.exists()
+    expected = open_clip(whole).to_array()
+    assert len(frames) == len(expected)
+    assert np.abs(np.stack(frames).astype(int) - expected).mean() < 6
+
+
+def test_the_best_variant_is_taken(whole: Path, tmp_path: Path) -> None:
+    """Of a master playlist the variant with the highest rate; it may lie in a folder below."""
+    (tmp_path / "high").mkdir()
+    segmented(whole, tmp_path / "high" / "stream.m3u8", "hls")
+    variants = "#EXT-X-STREAM-INF:BANDWIDTH=1000\nlow.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=9000\nhigh/stream.m3u8\n"
+    (tmp_path / "master.m3u8").write_text(f"#EXTM3U\n{variants}")
+    assert SegmentedStream.opened(tmp_path / "master.m3u8").path.parent.name == "high"
+
+
+def test_a_window_is_judged_by_its_pictures_and_never_called_cut_off(whole: Path, tmp_path: Path) -> None:
+    """Each window gives a verdict of its own; that the stream is longer, or carries a credential, is no finding."""
+    stream = SegmentedStream.opened(segmented(whole, tmp_path / "stream.mpd", "dash", use_timeline="0"))
+    judge = Detector(TrustStore(()), MemoryManifestRepository(), PixelWatermark(), {}, invert_noise="never")
+    window = list(stream.windows(2.0))[1]
+    with window.joined() as path:
+        verdict = judge.verify(path, is_segment=True)
+    assert verdict.conclusion is Conclusion.NO_EVIDENCE
+    assert not any("could be decoded" in line for line in verdict.limits)
+    assert any("streams" in str(one.detail["says"]) for one in verdict.evidence if one.source == "manifest")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/hostname", "../secret.ts", "a/../../secret.ts", "file:///etc/hostname", "https://example.org/a.ts",
+     "//example.org/a.ts", "%2e%2e/secret.ts", "data:video/mp4,xx", "concat:a.ts|b.ts", "link.ts", "a\\..\\b\0.ts"],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["segment", "variant", "init", "dash"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, place: str) -> None:
+    """Absolute, upwards, by address, by a link: nothing outside the playlist's own folder is opened."""
+    folder = tmp_path / "stream"
+    folder.mkdir()
+    (tmp_path / "secret.ts").write_bytes(b"secret")
+    (folder / "link.ts").symlink_to(tmp_path / "secret.ts")
+    written = {
+        "segment": f"#EXTM3U\n#EXTINF:1,\n{name}\n#EXT-X-ENDLIST\n",
+        "variant": f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{name}\n",
+        "init": f'#EXTM3U\n#EXT-X-MAP:URI="{name}"\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n',
+        "dash": f'<MPD mediaPresentationDuration="PT1S"><Period><AdaptationSet><Representation><SegmentList>'
+        f'<SegmentURL media="{name}"/></SegmentList></Representation></AdaptationSet></Period></MPD>',
+    }[place]
+    playlist = folder / ("stream.mpd" if place == "dash" else "stream.m3u8")
+    playlist.write_text(written)
+    with pytest.raises(UnreadableInput) as refused:
+        SegmentedStream.opened(playlist)
+    assert refused.value.code in ("segment_elsewhere", "not_a_video")
+
+
+def test_a_missing_pipe_or_short_segment_is_a_clear_error(tmp_path: Path) -> None:
+    """A window that can't be put together says which file is to blame."""
+    os.mkfifo(tmp_path / "pipe.ts")
+    (tmp_path / "short.ts").write_bytes(b"x" * 10)
+    for named in ("gone.ts", "pipe.ts", "#EXT-X-BYTERANGE:99@0\nshort.ts"):
+        (tmp_path / "stream.m3u8").write_text(f"#EXTM3U\n#EXTINF:1,\n{named}\n#EXT-X-ENDLIST\n")
+        window = next(SegmentedStream.opened(tmp_path / "stream.m3u8").windows())
+        with pytest.raises(UnreadableInput), window.joined():
+            pytest.fail("there is nothing to judge")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "#EXTM3U\n", "#EXTM3U\n#EXTINF:nan,\na.ts\n",
+     "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:1,\na.ts\n",
+     "<MPD>", "<MPD/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><MPD>&b;</MPD>", "#EXTM3U\n" + "#EXTINF:1,\na.ts\n" * 20_001,
+     '<MPD mediaPresentationDuration="PT9S"><Period><AdaptationSet><Representation>'
+     '<SegmentTemplate media="$Number$" duration="0"/></Representation></AdaptationSet></Period></MPD>',
+     "just text"],
+)  # fmt: skip
+def test_rubbish_is_refused_and_never_a_fault(tmp_path: Path, content: str) -> None:
+    """What is no playlist, an endless or an encrypted one: an `UnreadableInput` with a code."""
+    (tmp_path / "stream.m3u8").write_text(content)
+    with pytest.raises(UnreadableInput) as refused:
+        SegmentedStream.opened(tmp_path / "stream.m3u8")
+    assert refused.value.code in ("not_a_video", "encrypted_stream", "too_large")
+
+
+LINES = (
+    *(
+        "#EXTM3U",
+        "#EXTINF:2.0,",
+        "a.ts",
+        "#EXT-X-BYTERANGE:5",
+        "#EXT-X-MAP:URI=",
+        "\0",
+        "é",
+        "99999999999999999999",
+    ),
+    *("#EXT-X-STREAM-INF:BANDWIDTH=x", "#EXT-X-KEY:METHOD=NONE"),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(LINES)))
+def test_any_lines_give_segments_or_a_refusal(lines: list[str]) -> None:
+    """The parser itself: whatever stands in the lines, a list of segments or an `UnreadableInput`."""
+    try:
+        told = playlist_job._hls("#EXTM3U\n" + "\n".join(lines))
+    except UnreadableInput:
+        return
+    assert json.loads(json.dumps(told)) == told
+    assert all(one["name"] for one in told["segments"])
+
+
+def test_a_fragmented_mp4_is_read_like_any_clip(whole: Path, tmp_path: Path) -> None:
+    """One file of fragments, as recorders leave it: all its frames."""
+    path = tmp_path / "fragments.mp4"
+    flags = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(whole)) as source, av.open(str(path), "w", options=flags) as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    judge = Detector(TrustStore(()), MemoryManifestRepository(), PixelWatermark(), {}, invert_noise="never")
+    verdict = judge.verify(path)
+    assert verdict.file["duration_s"] == pytest.approx(SECONDS, abs=0.2)
+    assert verdict.conclusion is Conclusion.NO_EVIDENCE
+    assert not any("could be decoded" in line for line in verdict.limits)
