@@ -20,8 +20,8 @@ _FEATURE_BITS = 48  # the same corner in a copy: about 25 bits; corners of diffe
 _FEATURE_GROUPS = 6
 _INDEXED_FEATURES, _INDEXED_EVERY_KEY = 32, 2  # of a key frame; of kept key frames, so one in two seconds
 _MAX_INDEXED_KEYS = 30  # a minute in full, of longer clips as many, evenly spread
-_QUERY_KEYS, _QUERY_FEATURES = 4, 75
-_MIN_VOTES = 1.0  # three features within half of the bound, or so
+_QUERY_KEYS, _QUERY_FEATURES = 3, 60
+_MIN_VOTES = 0.5  # copies: from 1.7; other clips mostly under 0.8, all of which are compared anyway
 
 
 class FingerprintIndex:
@@ -59,7 +59,7 @@ class FingerprintIndex:
             return []
         rows = np.concatenate([_spread(words_of(one.hashes[usable(one)])) for one in (query, mirrored(query))])
         _, owner, distance = index.near(rows)
-        votes = _votes(owner, distance, CANDIDATE_BITS)
+        votes = _votes(owner, 1 - distance / CANDIDATE_BITS)
         best = sorted(votes, key=lambda one: (-votes[one], one))[: limit * _CANDIDATES_PER_MATCH]
         return [self._owners[one] for one in best]
 
@@ -96,8 +96,9 @@ class LandmarkIndex:
         keys = _evenly(np.arange(len(query.keys)), _QUERY_KEYS)
         votes: dict[int, float] = {}
         for turned in (query, query.mirrored()):
-            _, owner, distance = self._features.near(words_of(_strongest(turned, keys, _QUERY_FEATURES)))
-            for one, weight in _votes(owner, distance, _FEATURE_BITS).items():
+            row, owner, distance = self._features.near(words_of(_strongest(turned, keys, _QUERY_FEATURES)))
+            shared = np.bincount(row)[row] if len(row) else 1  # a corner that many clips have says little
+            for one, weight in _votes(owner, (1 - distance / _FEATURE_BITS) / shared).items():
                 votes[one] = max(votes.get(one, 0.0), weight)
         best = sorted(votes, key=lambda one: (-votes[one], one))[:limit]
         return [self._owners[one] for one in best if votes[one] >= _MIN_VOTES]
@@ -121,12 +122,11 @@ def _strongest(landmarks: Landmarks, keys: NDArray[np.intp], most: int) -> NDArr
     return landmarks.bits[np.concatenate([np.empty(0, np.intp), *chosen]).astype(np.intp)]
 
 
-def _votes(owner: NDArray[np.int32], distance: NDArray[np.int32], bound: int) -> dict[int, float]:
-    if not len(owner):
-        return {}
+def _votes(owner: NDArray[np.int32], weights: NDArray[np.float64]) -> dict[int, float]:
+    """The sum of each owner's weights."""
     named, place = np.unique(owner, return_inverse=True)
-    weights = np.bincount(place, 1 - distance / bound)
-    return dict(zip(named.tolist(), weights.tolist(), strict=True))
+    sums = np.bincount(place, weights, minlength=len(named))
+    return dict(zip(named.tolist(), sums.tolist(), strict=True))
 
 
 def _evenly(places: NDArray[np.intp], most: int) -> NDArray[np.intp]:
