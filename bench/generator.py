@@ -1,16 +1,23 @@
-"""Does the embedded model do what it is told? `python -m bench.generator [--quick] [--json]`
+"""Does the embedded model do what it is told?
 
-Two hundred prompts whose (colour, shape, motion) training never saw are sampled, and colour and shape of the main
-object are read off the pixels. Beside each score stands its ceiling: the same reading on the rendered scenes
-themselves, and on those through the autoencoder. Also flicker, PSNR, times, and how much of the initial noise
-comes back after the autoencoder and after H.264. A contact sheet goes to out/bench/generator.png.
+    python -m bench.generator [--quick] [--prompts N] [--parts scenes,noise,...] [--json]
+
+- scenes: prompts whose (colour, shape, motion) training never saw are sampled, and colour and shape of the main
+  object are read off the pixels; also flicker, warp error, smoothness, the autoencoder's PSNR, time and memory.
+  Beside each score stands its ceiling: the same reading on rendered scenes, and on those through the autoencoder.
+- noise: how much of the initial noise comes back after the autoencoder and after H.264.
+- pairs, falls, moves, given, long: two objects, gravity, camera moves, given frames, clips of twenty seconds.
+- gallery: a strip of frames a prompt, for the documentation and the studio.
+
+Each part's figures stand in out/bench/generator/figures.json as soon as they are measured.
 """
 
 import argparse
 import json
+import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +26,12 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from bench.generator_following import measure_following
+from bench.generator_calm import flicker, warp_and_smoothness
+from bench.generator_following import following_parts, noise_of
+from bench.generator_gallery import make_gallery
 from bench.generator_reading import Reading, read_clip
 from core.clip import RGB, Clip
+from core.files import write_atomically
 from core.video import open_clip, write_clip
 from generator.embedded.backend import EmbeddedBackend, EmbeddedInverter
 from generator.embedded.grid import to_frames, to_unit
@@ -29,54 +39,91 @@ from generator.port import GenerationRequest, Latents
 from generator.scenes import SceneSpec, caption, held_out_specs, render_scene
 from generator.training.vae_stage import held_out_psnr
 
-OUT = Path("out/bench")
+OUT = Path("out/bench/generator")
 PROMPTS, QUICK_PROMPTS = 200, 10
 INVERTED, QUICK_INVERTED = 8, 2
+Part = Callable[[], dict[str, Any]]
 
 
 def main() -> None:
     """Run the bench and print its figures."""
-    parser = argparse.ArgumentParser(prog="bench.generator", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 prompts instead of 200")
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="bench.generator", description=__doc__, formatter_class=style)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_PROMPTS} prompts, a few of the rest")
+    parser.add_argument("--prompts", type=int, help=f"held-out prompts, taken evenly from the {PROMPTS}")
+    parser.add_argument("--parts", help="some of the parts above, commas between; all without it")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
     parser.add_argument("--weights", type=Path, help="a weights folder instead of the shipped one")
     parser.add_argument("--guidance", type=float, help="guidance scale instead of the default")
     parser.add_argument("--steps", type=int, help="sampling steps instead of the default")
+    parser.add_argument("--gallery", type=Path, default=OUT / "gallery", help="where the gallery's pictures go")
     arguments = parser.parse_args()
     backend = EmbeddedBackend.load(folder=arguments.weights)
-    choices = {"guidance_scale": arguments.guidance, "steps": arguments.steps}
-    found = measure(backend, quick=arguments.quick, quiet=arguments.json, choices=choices)
+    parts = parts_of(backend, arguments)
+    wanted = arguments.parts.split(",") if arguments.parts else [*parts]
+    if unknown := set(wanted) - set(parts):
+        parser.error(f"no part named {', '.join(sorted(unknown))}: there are {', '.join(parts)}")
+    found = measure({name: parts[name] for name in wanted}, OUT / "figures.json", backend.model.digest)
     if arguments.json:
         print(json.dumps(found))
         return
     for name, value in found.items():
-        print(f"{name:32s} {value}")
+        print(f"{name:36s} {value}")
 
 
-def measure(
-    backend: EmbeddedBackend, *, quick: bool, quiet: bool, choices: dict[str, Any] | None = None
+def measure(parts: Mapping[str, Part], kept: Path, weights_sha256: str) -> dict[str, Any]:
+    """The figures of these parts. Each stands in the file `kept` as soon as it is measured, beside those of earlier
+    runs with the same weights.
+    """
+    found: dict[str, Any] = {"weights_sha256": weights_sha256}
+    before = json.loads(kept.read_text()) if kept.is_file() else {}
+    stands = before if before.get("weights_sha256") == weights_sha256 else dict(found)
+    for part in parts.values():
+        measured = part()
+        found |= measured
+        stands |= measured
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps(stands, indent=1).encode())
+    return found
+
+
+def parts_of(backend: EmbeddedBackend, chosen: argparse.Namespace) -> dict[str, Part]:
+    """What can be measured, by name."""
+    count = QUICK_PROMPTS if chosen.quick else min(chosen.prompts or PROMPTS, PROMPTS)
+    specs, rng = held_out_specs(PROMPTS), np.random.default_rng(11)
+    prompts = [caption(spec, rng) for spec in specs]
+    picked = [index * PROMPTS // count for index in range(count)]
+    choices = {"guidance_scale": chosen.guidance, "steps": chosen.steps}
+    requests = [GenerationRequest(prompts[index], seed=index, **choices) for index in picked]
+    inverted = requests[: QUICK_INVERTED if chosen.quick else INVERTED]
+    return {
+        "scenes": lambda: _scenes(backend, [specs[index] for index in picked], requests, chosen.json),
+        "noise": lambda: noise_recovery(backend, inverted, chosen.json),
+        **following_parts(backend, quick=chosen.quick, quiet=chosen.json),
+        "gallery": lambda: make_gallery(backend, chosen.gallery, quiet=chosen.json),
+    }
+
+
+def _scenes(
+    backend: EmbeddedBackend, specs: list[SceneSpec], requests: list[GenerationRequest], quiet: bool
 ) -> dict[str, Any]:
-    """Every figure of the bench, as plain values."""
-    specs = held_out_specs(PROMPTS)[:: PROMPTS // QUICK_PROMPTS if quick else 1]
-    rng = np.random.default_rng(11)
-    requests = [
-        GenerationRequest(caption(spec, rng), seed=index, **(choices or {})) for index, spec in enumerate(specs)
-    ]
+    """One object by colour and shape, calm and smoothness, and the autoencoder, each beside its ceiling."""
     started = time.perf_counter()
-    clips = [backend.generate(r, noise_for(backend, r)).clip for r in track(requests, "sample", disable=quiet)]
+    clips = [
+        backend.generate(one, noise_of(backend, one)).clip.to_array()
+        for one in track(requests, "sample", disable=quiet)
+    ]
     seconds = (time.perf_counter() - started) / len(clips)
-    readings = [read_clip(clip.to_array()) for clip in clips]
-    contact_sheet([clip.to_array() for clip in clips], OUT / "generator.png")
+    contact_sheet(clips, OUT / "contact-sheet.png")
+    rendered = [render_scene(spec).frames for spec in specs]
     found: dict[str, Any] = {"prompts": len(specs), "seconds_per_clip": round(seconds, 2)}
-    found |= scores("sampled", specs, readings)
-    found |= scores("rendered", specs, [read_clip(render_scene(spec).frames) for spec in specs])
-    found |= scores("through_vae", specs, [read_clip(frames) for frames in through_vae(backend, specs)])
-    found["flicker"] = round(float(np.mean([flicker(clip.to_array()) for clip in clips])), 4)
-    found["flicker_rendered"] = round(float(np.mean([flicker(render_scene(spec).frames) for spec in specs])), 4)
+    made = {"sampled": clips, "rendered": rendered, "through_vae": list(through_vae(backend, rendered))}
+    for name, shown in made.items():
+        found |= scores(name, specs, [read_clip(frames) for frames in shown])
+        found |= {f"{name}_{kind}": round(value, 4) for kind, value in calm_of(shown).items()}
     found["vae_psnr_db"] = round(held_out_psnr(backend.network.vae, backend.network.config, len(specs)), 2)
-    count = QUICK_INVERTED if quick else INVERTED
-    found |= noise_recovery(backend, requests[:count], clips[:count], quiet)
-    return found | measure_following(backend, quick=quick, quiet=quiet)
+    found["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return found
 
 
 def scores(name: str, specs: list[SceneSpec], readings: list[Reading]) -> dict[str, float]:
@@ -88,33 +135,27 @@ def scores(name: str, specs: list[SceneSpec], readings: list[Reading]) -> dict[s
     }
 
 
-def through_vae(backend: EmbeddedBackend, specs: list[SceneSpec]) -> Iterator[RGB]:
-    """The rendered scenes, encoded and decoded."""
-    for spec in specs:
+def through_vae(backend: EmbeddedBackend, clips: Iterable[RGB]) -> Iterator[RGB]:
+    """Clips encoded and decoded: as well as the model could ever draw them."""
+    for frames in clips:
         with torch.no_grad():
             vae = backend.network.vae
-            yield to_frames(vae.decode(vae.encode(to_unit(render_scene(spec).frames)))[0])
+            yield to_frames(vae.decode(vae.encode(to_unit(frames)))[0])
 
 
-def flicker(frames: RGB) -> float:
-    """One minus the mean change between frames, in 0..1 (VBench's temporal flickering; higher is calmer)."""
-    return 1 - float(np.abs(np.diff(frames.astype(np.int16), axis=0)).mean()) / 255
+def calm_of(clips: Iterable[RGB]) -> dict[str, float]:
+    """Means over clips of `flicker`, `warp_error` (grey levels) and `smoothness`."""
+    rows = np.array([(flicker(frames), *warp_and_smoothness(frames)) for frames in clips])
+    return dict(zip(("flicker", "warp_error", "smoothness"), rows.mean(axis=0).tolist(), strict=True))
 
 
-def noise_for(backend: EmbeddedBackend, request: GenerationRequest) -> Latents:
-    """Initial latents by the request's seed."""
-    shape = backend.latent_spec(request).shape
-    return np.random.default_rng(request.seed).standard_normal(shape).astype(np.float32)
-
-
-def noise_recovery(
-    backend: EmbeddedBackend, requests: list[GenerationRequest], clips: list[Clip], quiet: bool
-) -> dict[str, float]:
+def noise_recovery(backend: EmbeddedBackend, requests: list[GenerationRequest], quiet: bool) -> dict[str, float]:
     """Mean share of initial-noise signs that come back, blind, from latents, frames and H.264 files."""
     inverter = EmbeddedInverter(backend)
     shares: dict[str, list[float]] = {}
-    for request, clip in track(list(zip(requests, clips, strict=True)), "invert", disable=quiet):
-        noise = noise_for(backend, request)
+    for request in track(requests, "invert", disable=quiet):
+        noise = noise_of(backend, request)
+        clip = backend.generate(request, noise).clip
         z = backend.denoised(request, backend.limits.plan(request), torch.from_numpy(noise))
         with torch.no_grad():
             shares.setdefault("signs_exact_latents", []).append(agreement(inverter.invert_latents(z), noise))

@@ -1,6 +1,7 @@
 """The pages: drop a clip, read a verdict, make a clip, look into the log."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -172,8 +173,18 @@ async def studio_page(door: Door) -> Response:
         models=list(services.backends),
         purposes=PURPOSES,
         default_model=services.settings.backend,
+        gallery=_gallery(abilities["model"]),
         **abilities,
     )
+
+
+@lru_cache(maxsize=8)
+def _gallery(model: str) -> list[dict[str, Any]]:
+    """What a model made of some prompts, where the gallery is that model's (`bench.generator --parts gallery`)."""
+    told = json.loads((STATIC / "gallery" / "gallery.json").read_text())
+    if told["model"] != model:
+        return []
+    return [one | {"later": json.dumps(one["shots"])} for one in told["clips"]]
 
 
 @router.get("/audit")
@@ -238,11 +249,18 @@ def _abilities(door: FrontDoor) -> dict[str, Any]:
     except ReelproofError as fault:
         nothing = Capabilities(latents_in=False, latents_out=False, deterministic_ode=False, invertible=False)
         problem = sentences(JobFailure.of(fault))
-        return {"able": nothing, "sizes": [], "max_seconds": 10.0, "note": "", "problem": problem}
+        return {"able": nothing, "model": "", "sizes": [], "max_seconds": 10.0, "note": "", "problem": problem}
     able = backend.capabilities
     sizes = [f"{width}x{height}" for width, height in able.sizes]
     longest = able.max_seconds or 10.0
-    return {"able": able, "sizes": sizes, "max_seconds": longest, "note": backend.model.note, "problem": ""}
+    return {
+        "able": able,
+        "model": backend.model.name,
+        "sizes": sizes,
+        "max_seconds": longest,
+        "note": backend.model.note,
+        "problem": "",
+    }
 
 
 def _in_words(seconds: int) -> str:

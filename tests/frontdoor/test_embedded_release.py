@@ -1,13 +1,16 @@
 """Rules of a clip that the trained model made: what `make demo` shows, held as tests."""
 
+import json
 from pathlib import Path
 
+import cv2
 import pytest
 
 from core.clip import Clip
 from core.video import open_clip, transcode, write_clip
 from generator.port import GenerationRequest, Shot
 from reelproof.demo.story import PROMPT
+from reelproof.pages import STATIC
 from reelproof.releases import ReleaseReport
 from reelproof.settings import Settings
 from reelproof.wiring import Services, build
@@ -70,6 +73,17 @@ def test_a_clip_of_several_shots_is_marked_from_end_to_end(released: Released, t
     assert services.pipeline.pixel.extract(open_clip(tail), services.keys.watermark_keys).payload == payload
     latents = services.backends.inverter("embedded").invert(whole)
     assert services.pipeline.noise.extract(latents, services.keys.watermark_keys).found
+
+
+def test_the_gallery_shows_these_weights(released: Released) -> None:
+    """The studio's pictures were made by the weights that are shipped, one for each prompt."""
+    gallery = json.loads((STATIC / "gallery" / "gallery.json").read_text())
+    model = released[0].backends["embedded"].model
+    assert (gallery["model"], gallery["weights_sha256"]) == (model.name, model.digest)
+    for clip in gallery["clips"]:
+        picture = cv2.imread(str(STATIC / "gallery" / clip["picture"]))
+        assert picture is not None
+        assert picture.std() > 10
 
 
 def test_another_key_finds_nothing(released: Released) -> None:

@@ -337,14 +337,22 @@ function startStudio() {
     event.preventDefault();
     make("/v1/videos", asked());
   });
-  find("add-shot")?.addEventListener("click", () => {
+  function addShot(prompt = "") {
     const row = find("shot").content.firstElementChild.cloneNode(true);
     row.querySelector("[data-shot=remove]").onclick = () => { row.remove(); find("add-shot").focus(); };
+    row.querySelector("textarea").value = prompt;
     find("shots").append(row);
-    row.querySelector("textarea").focus();
-  });
+    return row;
+  }
+  find("add-shot")?.addEventListener("click", () => addShot().querySelector("textarea").focus());
   for (const chip of document.querySelectorAll("[data-example]")) {
-    chip.onclick = () => { find("prompt").value = chip.dataset.example; find("prompt").focus(); };
+    chip.onclick = () => {
+      find("prompt").value = chip.dataset.example;
+      find("shots")?.replaceChildren();
+      for (const prompt of JSON.parse(chip.dataset.later ?? "[]")) addShot(prompt);
+      find("prompt").focus();
+      find("make").scrollIntoView({ block: "nearest" });
+    };
   }
   const again = (button, address, more) => find(button)?.addEventListener("click", () => {
     const prompt = find("prompt").value.trim();
