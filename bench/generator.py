@@ -99,7 +99,7 @@ def parts_of(backend: EmbeddedBackend, chosen: argparse.Namespace) -> dict[str, 
     return {
         "scenes": lambda: _scenes(backend, [specs[index] for index in picked], requests, chosen.json),
         "noise": lambda: noise_recovery(backend, inverted, chosen.json),
-        **following_parts(backend, quick=chosen.quick, quiet=chosen.json),
+        **following_parts(backend, quick=chosen.quick, quiet=chosen.json, **choices),
         "gallery": lambda: make_gallery(backend, chosen.gallery, quiet=chosen.json),
     }
 

@@ -28,29 +28,34 @@ _QUICK = 6
 
 
 def following_parts(
-    backend: EmbeddedBackend, *, quick: bool, quiet: bool
+    backend: EmbeddedBackend, *, quick: bool, quiet: bool, **choices: Any
 ) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Every figure of this module by the name of its part; what the weights can't do has none."""
+    """Every figure of this module by the name of its part; what the weights can't do has none. `choices` stand in
+    every request.
+    """
+    asked = GenerationRequest("", **choices)
     few = _QUICK if quick else 1
     known = set(backend.network.tokenizer.words)
     falls = [spec for spec in held_out_specs(12 * FALLS) if spec.motion in FALLING][:FALLS:few]
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "pairs": lambda: _pairs(backend, held_out_pairs(PAIRS)[::few], quiet),
-        "falls": lambda: _falls(backend, [replace(spec, camera="static") for spec in falls], quiet),
+        "pairs": lambda: _pairs(backend, asked, held_out_pairs(PAIRS)[::few], quiet),
+        "falls": lambda: _falls(backend, asked, [replace(spec, camera="static") for spec in falls], quiet),
     }
     if {"tilts", "rolls", "trucks"} <= known:
-        parts["moves"] = lambda: _moves(backend, held_out_moves(MOVES)[::few], quick, quiet)
+        parts["moves"] = lambda: _moves(backend, asked, held_out_moves(MOVES)[::few], quick, quiet)
     if backend.capabilities.image:
-        parts["given"] = lambda: _given(backend, held_out_specs(PICTURES)[::few], quiet)
-        parts["long"] = lambda: _long(backend, LONG_S / few)
+        parts["given"] = lambda: _given(backend, asked, held_out_specs(PICTURES)[::few], quiet)
+        parts["long"] = lambda: _long(backend, asked, LONG_S / few)
     return parts
 
 
-def sampled(backend: EmbeddedBackend, prompts: Iterable[str], quiet: bool, title: str) -> Iterator[RGB]:
-    """A clip (F, H, W, 3) for each prompt, seeds counted from 0."""
+def sampled(
+    backend: EmbeddedBackend, asked: GenerationRequest, prompts: Iterable[str], quiet: bool, title: str
+) -> Iterator[RGB]:
+    """A clip (F, H, W, 3) for each prompt, seeds counted from 0, everything else as asked."""
     prompts = list(prompts)
     for seed, prompt in enumerate(track(prompts, title, disable=quiet)):
-        request = GenerationRequest(prompt, seed=seed)
+        request = replace(asked, prompt=prompt, seed=seed)
         yield backend.generate(request, noise_of(backend, request)).clip.to_array()
 
 
@@ -60,9 +65,13 @@ def noise_of(backend: EmbeddedBackend, request: GenerationRequest) -> Latents:
     return np.random.default_rng(request.seed).standard_normal(shape).astype(np.float32)
 
 
-def _pairs(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quiet: bool) -> dict[str, Any]:
+def _pairs(
+    backend: EmbeddedBackend, asked: GenerationRequest, specs: Sequence[SceneSpec], quiet: bool
+) -> dict[str, Any]:
     rng = np.random.default_rng(12)
-    clips = sampled(backend, [caption(replace(s, camera="static"), rng) for s in specs], quiet, "two objects")
+    clips = sampled(
+        backend, asked, [caption(replace(s, camera="static"), rng) for s in specs], quiet, "two objects"
+    )
     told = [_pair_told(spec, frames) for spec, frames in zip(specs, clips, strict=True)]
     ceiling = [_pair_told(spec, _through(backend, spec)) for spec in specs]
     return {
@@ -86,14 +95,16 @@ def _pair_told(spec: SceneSpec, frames: RGB) -> tuple[bool, bool]:
     return stands, one.shape == spec.shape and other.shape == spec.other_shape
 
 
-def _moves(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quick: bool, quiet: bool) -> dict[str, Any]:
+def _moves(
+    backend: EmbeddedBackend, asked: GenerationRequest, specs: Sequence[SceneSpec], quick: bool, quiet: bool
+) -> dict[str, Any]:
     reader = CameraReader.fitted(8 if quick else 20, quiet=quiet)
     prompts = [
         f"a {COLOUR_WORDS[s.colour][0]} {SHAPE_WORDS[s.shape][0]} stands still {_PLACES[s.background]},"
         f" {CAMERA_WORDS[s.camera][0]}"
         for s in specs
     ]
-    told = [reader.read(frames) for frames in sampled(backend, prompts, quiet, "camera moves")]
+    told = [reader.read(frames) for frames in sampled(backend, asked, prompts, quiet, "camera moves")]
     ceiling = [reader.read(_through(backend, spec)) for spec in specs]
     return {
         "moves": len(specs),
@@ -113,9 +124,11 @@ _PLACES = {
 }
 
 
-def _falls(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quiet: bool) -> dict[str, Any]:
+def _falls(
+    backend: EmbeddedBackend, asked: GenerationRequest, specs: Sequence[SceneSpec], quiet: bool
+) -> dict[str, Any]:
     rng = np.random.default_rng(13)
-    clips = sampled(backend, [caption(spec, rng) for spec in specs], quiet, "falls and throws")
+    clips = sampled(backend, asked, [caption(spec, rng) for spec in specs], quiet, "falls and throws")
     return {
         "falls": len(specs),
         "gravity_error": round(median_of([gravity_error(frames) for frames in clips]), 3),
@@ -123,7 +136,9 @@ def _falls(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quiet: bool) ->
     }
 
 
-def _given(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quiet: bool) -> dict[str, Any]:
+def _given(
+    backend: EmbeddedBackend, asked: GenerationRequest, specs: Sequence[SceneSpec], quiet: bool
+) -> dict[str, Any]:
     """PSNR of a given first and last frame in the clip that was made from them."""
     first: list[float] = []
     last: list[float] = []
@@ -131,7 +146,7 @@ def _given(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quiet: bool) ->
     for seed, spec in enumerate(track(specs, "given frames", disable=quiet)):
         frames = render_scene(spec).frames
         for media in (GivenMedia(first_frame=frames[0]), GivenMedia(first_frame=frames[0], last_frame=frames[-1])):
-            request = GenerationRequest(caption(spec, rng), seed=seed, media=media)
+            request = replace(asked, prompt=caption(spec, rng), seed=seed, media=media)
             made = backend.generate(request, noise_of(backend, request)).clip.to_array()
             first.append(_psnr(made[0], frames[0]))
             if media.last_frame is not None:
@@ -142,14 +157,14 @@ def _given(backend: EmbeddedBackend, specs: Sequence[SceneSpec], quiet: bool) ->
     }
 
 
-def _long(backend: EmbeddedBackend, seconds: float) -> dict[str, Any]:
+def _long(backend: EmbeddedBackend, asked: GenerationRequest, seconds: float) -> dict[str, Any]:
     """Long clips: how far their colours drift, and their largest change between frames; that of one part, too."""
     drifts: list[float] = []
     steps: list[float] = []
     own_steps: list[float] = []
     length = 0
     for seed, prompt in enumerate(_LONG_PROMPTS):
-        request = GenerationRequest(prompt, seed=seed, seconds=seconds)
+        request = replace(asked, prompt=prompt, seed=seed, seconds=seconds)
         frames = backend.generate(request, noise_of(backend, request)).clip.to_array()
         changes = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean((1, 2, 3))
         own = changes[: backend.network.config.frames - 1]
