@@ -75,7 +75,8 @@ PROFILES: dict[str, Profile] = {
 
 @dataclass(frozen=True)
 class Visible:
-    """What people will see of the disclosure: a label, a card of so many seconds (0: none), and their text.
+    """What people will see of the disclosure: a label, a card of so many seconds (0: none), their text, and the
+    font file that writes it (None: one that is installed).
 
     Raises:
         UsageError: `disclosure`: a text that can't be drawn, or a card that is too long.
@@ -84,13 +85,14 @@ class Visible:
     label: bool = False
     card_s: float = 0.0
     text: str = "AI-generated"
+    font: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.text.strip() or len(self.text) > _MAX_TEXT or not all(" " <= one <= "~" for one in self.text):
+        if not self.text.strip() or len(self.text) > _MAX_TEXT or not self.text.isprintable():
             raise UsageError(
                 "the visible disclosure has a text that can't be drawn",
                 code="disclosure",
-                hint=f"Latin letters without accents, 1 to {_MAX_TEXT} of them.",
+                hint=f"One line of 1 to {_MAX_TEXT} letters.",
             )
         if not 0.0 <= self.card_s <= _MAX_CARD_S:
             raise UsageError(
@@ -100,10 +102,12 @@ class Visible:
             )
 
 
-def visible_of(profiles: Sequence[str], *, label: bool, card_s: float, text: str) -> Visible:
+def visible_of(
+    profiles: Sequence[str], *, label: bool, card_s: float, text: str, font: str | None = None
+) -> Visible:
     """What is to be seen: what is set, and a label where a chosen law asks for one and no card is set."""
     asked = any(PROFILES[name].asks_for_label for name in profiles) and not card_s
-    return Visible(label or asked, card_s, text)
+    return Visible(label or asked, card_s, text, font)
 
 
 def aigc_tag(producer: str, manifest_id: str) -> dict[str, str]:

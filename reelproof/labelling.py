@@ -1,19 +1,18 @@
 """The disclosure that people see: a label in the picture, and a card before the clip begins.
 
 Both are drawn before the mark is embedded and the clip is signed, so that the mark lies over them and the
-credential covers them. Letters are those of OpenCV's built-in font: Latin, without accents.
+credential covers them. What the letters look like, `reelproof.lettering` knows.
 """
 
 from collections.abc import Iterator
 from fractions import Fraction
 
-import cv2
 import numpy as np
 
 from core.clip import RGB, Clip, Frame
 from reelproof.disclosure import Visible
+from reelproof.lettering import Mask, line_of
 
-_FONT = cv2.FONT_HERSHEY_DUPLEX
 _LABEL_SHARE, _CARD_SHARE = 0.05, 0.08  # height of the letters' line, of the picture's height
 _LABEL_MIN_PX = 12
 _MAX_WIDTH_SHARE = 0.9
@@ -26,21 +25,31 @@ def disclosed(clip: Clip, visible: Visible) -> tuple[Clip, list[dict[str, str]],
     actions: list[dict[str, str]] = []
     delay_s = 0.0
     if visible.label:
-        clip = labelled(clip, visible.text)
+        clip = labelled(clip, visible.text, visible.font)
         actions.append({"name": "c2pa.addedText", "description": "a visible label that says how the clip was made"})
     if visible.card_s:
         delay_s = card_seconds(clip, visible.card_s)
-        clip = with_card(clip, visible.text, visible.card_s)
+        clip = with_card(clip, visible.text, visible.card_s, visible.font)
         actions.append({"name": "c2pa.addedText", "description": "a silent opening card that says the same"})
     return clip, actions, delay_s
 
 
-def labelled(clip: Clip, text: str) -> Clip:
+def require_letters(visible: Visible) -> None:
+    """Nothing, where what is to be seen can be written: asked before a clip is made, which takes long.
+
+    Raises:
+        ConfigurationError: `label_font`.
+    """
+    if visible.label or visible.card_s:
+        line_of(visible.text, _LABEL_MIN_PX, 1_000, visible.font)
+
+
+def labelled(clip: Clip, text: str, font: str | None = None) -> Clip:
     """The clip with a text in the lower left corner of every frame, white on a darkened box."""
-    return clip.mapped(lambda frames: (Frame(one.time_s, _with_label(one.rgb, text)) for one in frames))
+    return clip.mapped(lambda frames: (Frame(one.time_s, _with_label(one.rgb, text, font)) for one in frames))
 
 
-def with_card(clip: Clip, text: str, seconds: float) -> Clip:
+def with_card(clip: Clip, text: str, seconds: float, font: str | None = None) -> Clip:
     """The clip after a dark card that shows a text; the card has whole frames and no sound of its own.
 
     How long it really is, `card_seconds` tells: what is heard has to begin that much later.
@@ -52,7 +61,7 @@ def with_card(clip: Clip, text: str, seconds: float) -> Clip:
         card: RGB | None = None
         for frame in frames:
             if card is None:
-                card = _card(frame.rgb.shape[0], frame.rgb.shape[1], text)
+                card = _card(frame.rgb.shape[0], frame.rgb.shape[1], text, font)
                 yield from (Frame(float(i / _rate(clip)), card) for i in range(count))
             yield Frame(frame.time_s + delay_s, frame.rgb)
 
@@ -74,43 +83,44 @@ def _rate(clip: Clip) -> Fraction:
     return clip.info.fps or Fraction(24)
 
 
-def label_box(height_px: int, width_px: int, text: str) -> tuple[slice, slice]:
+def label_box(height_px: int, width_px: int, text: str, font: str | None = None) -> tuple[slice, slice]:
     """The rows and columns that the label takes in a picture of this size."""
-    _, (width, tall), below = _fitted(text, height_px, width_px, max(_LABEL_SHARE, _LABEL_MIN_PX / height_px))
-    pad = max(2, tall // 2)
-    rows = slice(max(0, height_px - tall - below - 3 * pad), height_px - pad)
-    return rows, slice(pad, min(width_px, width + 3 * pad))
+    tall, wide = _label(height_px, width_px, text, font).shape
+    pad = _padding(tall)
+    rows = slice(max(0, height_px - tall - 3 * pad), height_px - pad)
+    return rows, slice(pad, min(width_px, wide + 3 * pad))
 
 
-def _with_label(picture: RGB, text: str) -> RGB:
+def _label(height_px: int, width_px: int, text: str, font: str | None) -> Mask:
+    letters_px = max(_LABEL_MIN_PX, round(_LABEL_SHARE * height_px))
+    return line_of(text, letters_px, round(_MAX_WIDTH_SHARE * width_px), font)
+
+
+def _padding(tall_px: int) -> int:
+    return max(2, round(0.25 * tall_px))
+
+
+def _with_label(picture: RGB, text: str, font: str | None) -> RGB:
     height, width, _ = picture.shape
-    scale, (_, tall), _ = _fitted(text, height, width, max(_LABEL_SHARE, _LABEL_MIN_PX / height))
-    rows, columns = label_box(height, width, text)
+    letters = _label(height, width, text, font)
+    rows, columns = label_box(height, width, text, font)
     shown = picture.copy()
     shown[rows, columns] = np.round(shown[rows, columns] * _SHADE).astype(np.uint8)
-    pad = max(2, tall // 2)
-    place = (columns.start + pad, rows.start + pad + tall)
-    cv2.putText(shown, text, place, _FONT, scale, (_INK,) * 3, _thickness(scale), cv2.LINE_AA)
+    pad = _padding(letters.shape[0])
+    _ink(shown, letters, rows.start + pad, columns.start + pad)
     return shown
 
 
-def _card(height: int, width: int, text: str) -> RGB:
+def _card(height: int, width: int, text: str, font: str | None) -> RGB:
     picture = np.full((height, width, 3), _PAPER, np.uint8)
-    scale, (wide, tall), _ = _fitted(text, height, width, _CARD_SHARE)
-    place = ((width - wide) // 2, (height + tall) // 2)
-    cv2.putText(picture, text, place, _FONT, scale, (_INK,) * 3, _thickness(scale), cv2.LINE_AA)
+    letters = line_of(text, round(_CARD_SHARE * height), round(_MAX_WIDTH_SHARE * width), font)
+    tall, wide = letters.shape
+    _ink(picture, letters, (height - tall) // 2, (width - wide) // 2)
     return picture
 
 
-def _fitted(text: str, height: int, width: int, share: float) -> tuple[float, tuple[int, int], int]:
-    """Scale, size (width, height) and depth below the line of a text that has this share of the height and fits
-    the width."""
-    scale = share * height / cv2.getTextSize(text, _FONT, 1.0, 1)[0][1]
-    wide = cv2.getTextSize(text, _FONT, scale, _thickness(scale))[0][0]
-    scale *= min(1.0, _MAX_WIDTH_SHARE * width / max(1, wide))
-    (wide, tall), below = cv2.getTextSize(text, _FONT, scale, _thickness(scale))
-    return scale, (wide, tall), below
-
-
-def _thickness(scale: float) -> int:
-    return max(1, round(scale * 1.2))
+def _ink(picture: RGB, letters: Mask, top: int, left: int) -> None:
+    """Write letters into a picture."""
+    part = picture[top : top + letters.shape[0], left : left + letters.shape[1]]
+    share = letters[: part.shape[0], : part.shape[1], None] / np.float32(255)
+    part[:] = np.round(part * (1 - share) + _INK * share).astype(np.uint8)

@@ -38,7 +38,7 @@ from provenance.signers import Signer
 from provenance.signing import DEFAULT_OPTIONS, SigningOptions, sign_clip
 from reelproof.disclosure import Visible, visible_of
 from reelproof.facts import manifest_facts, release_report
-from reelproof.labelling import disclosed
+from reelproof.labelling import disclosed, require_letters
 from reelproof.marking import Marker
 from reelproof.output_check import OutputCheck
 from reelproof.references import Reference, ReferenceLooker
@@ -187,7 +187,8 @@ class Pipeline:
         sources.use.require(backend.capabilities, backend.name)
         seed = secrets.randbits(31) if request.seed is None else request.seed
         request = replace(request, seed=seed, media=sources.media(self.open_untrusted))
-        payload = Payload.fresh(self.keys.watermark_key_id)
+        payload, visible = Payload.fresh(self.keys.watermark_key_id), self._visible()
+        require_letters(visible)
         with stopwatch.step("sample"):
             latents = self._initial_latents(backend, request, payload)
             generated = backend.generate(request, latents, partial(watch, "sample"))
@@ -199,7 +200,7 @@ class Pipeline:
             "coverage": {"score": generated.coverage, "warnings": list(generated.warnings)},
             "noise": None if sources.clip else self._noise_facts(latents, payload),
         }
-        shown, facts["actions"], _ = disclosed(generated.clip, self._visible())
+        shown, facts["actions"], _ = disclosed(generated.clip, visible)
         marked = self._marker.mark(shown, payload, self._key(payload), folder, facts, stopwatch, watch)
         return self.output.require_clear(approval, marked)
 
@@ -296,6 +297,7 @@ class Pipeline:
             label=settings.visible_label,
             card_s=settings.opening_card_s if card_s is None else card_s,
             text=settings.visible_text,
+            font=settings.label_font,
         )
         return set_up if label is None else replace(set_up, label=label)
 

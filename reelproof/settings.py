@@ -68,8 +68,11 @@ class Settings(BaseSettings):
         "AI-generated",
         min_length=1,
         max_length=80,
-        pattern="^[ -~]+$",
-        description="What label and card say: Latin letters without accents.",
+        description="What label and card say: one line, in any script that a font is there for.",
+    )
+    label_font: str | None = Field(
+        None,
+        description="Font file of label and card; unset, OpenCV's letters or an installed font that has them.",
     )
     tsa_url: str | None = Field(None, description="RFC 3161 time-stamp server; unset, clips carry no time-stamp.")
     tsa_when_down: Literal["wait", "untimed"] = Field(

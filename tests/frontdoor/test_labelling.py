@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from core.clip import RGB, Clip
-from core.errors import UsageError
+from core.errors import ConfigurationError, UsageError
 from core.video import open_clip, write_clip
 from provenance.reading import read_manifest
 from reelproof.disclosure import PROFILES, Visible, visible_of
-from reelproof.labelling import disclosed, label_box, labelled, with_card
+from reelproof.labelling import disclosed, label_box, labelled, require_letters, with_card
+from reelproof.lettering import INSTALLED
 from reelproof.releases import SealFacts
 from reelproof.settings import Settings
 from reelproof.wiring import Services
@@ -84,11 +85,46 @@ def test_nothing_is_drawn_unless_asked() -> None:
     assert disclosed(clip, Visible()) == (clip, [], 0.0)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "生成", "x" * 81, "a\nb"])
+@pytest.mark.parametrize("text", ["", "  ", "x" * 81, "a\nb", "a\u200b"])
 def test_a_text_that_cannot_be_drawn_is_refused(text: str) -> None:
-    """OpenCV's letters are Latin: what it would draw as question marks is an error."""
+    """One line of printable letters."""
     with pytest.raises(UsageError):
         Visible(text=text)
+
+
+def some_font() -> str:
+    found = [one for one in INSTALLED if one.is_file()]
+    if not found:
+        pytest.skip("no font of Debian's is installed here")
+    return str(found[-1])
+
+
+@pytest.mark.parametrize("text", ["Généré par une IA", "Создано ИИ"])
+def test_other_scripts_are_written_with_an_installed_font(text: str) -> None:
+    """Bright letters in the corner, in the label and on the card; another text is another picture."""
+    font = some_font()
+    for chosen in (font, None):
+        rows, columns = label_box(120, 200, text, chosen)
+        shown = labelled(textured(1), text, chosen).to_array()[0]
+        assert 0.02 < strokes(shown[rows, columns]) < 0.6
+        assert columns.stop <= 200
+    card = with_card(textured(2), text, 0.25, font).to_array()[0]
+    assert 0.001 < strokes(card) < 0.3
+    assert (card != with_card(textured(2), text[::-1], 0.25, font).to_array()[0]).any()
+
+
+def test_letters_that_no_font_has_are_an_error_that_names_the_remedy(tmp_path: Path) -> None:
+    """Never a row of empty boxes: a letter nobody has, a font that lacks one, a file that is no font."""
+    (tmp_path / "font.ttf").write_bytes(b"no font at all")
+    for text, font in (("\U0001fbf0", some_font()), ("a", str(tmp_path / "font.ttf")), ("\U000e0041x", None)):
+        with pytest.raises((ConfigurationError, UsageError)) as caught:
+            require_letters(Visible(label=True, text=text, font=font))
+        assert "REELPROOF_LABEL_FONT" in str(caught.value.hint) or caught.value.code == "disclosure"
+
+
+def test_letters_are_asked_for_only_where_something_is_drawn() -> None:
+    """A text nobody will see needs no font."""
+    require_letters(Visible(text="生成"))
 
 
 def test_a_law_that_asks_for_a_label_gets_one() -> None:
