@@ -128,9 +128,13 @@ class ReleaseMatch:
 
     @property
     def shows_it_all(self) -> bool:
-        """Whether the clip shows this release and, as far as it could be followed, nothing else."""
-        foreign = self.inspection.foreign if self.inspection is not None else ()
-        return self.same_bytes or (self.content_agrees and not foreign)
+        """Whether the clip shows this release and, as far as it could be followed, nothing else.
+
+        Two takes in one setting differ in a part of the picture only: a replaced region may be another release.
+        """
+        found = self.inspection
+        differs = found is not None and (bool(found.foreign) or found.has_replaced_region)
+        return self.same_bytes or (self.content_agrees and not differs)
 
     @property
     def credential_holds(self) -> bool:

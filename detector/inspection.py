@@ -16,6 +16,7 @@ from detector.differences import ChangedRegion, Differences, differences_of
 from detector.matching import Stretch, stretches_of
 from detector.reference import Reference
 from detector.registration import Registration, candidates_of, register
+from detector.shots import fingerprint_by_shots, shots_of
 from provenance.fingerprint import Similarity
 from provenance.records import Fingerprint
 from watermark.extraction import Geometry
@@ -26,6 +27,8 @@ PLACED_FIT = 0.75
 AGREEING_FIT = 0.86
 _MIN_PAIRS = 3
 MIN_CHANGE_S = 0.3
+#: Below it a stretch may have been measured in the wrong frame; shots alone must show this much more (s, weighed).
+_CLEAR_SCORE, _MARGIN_S = 0.8, 0.15
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def inspect(
     release's (width, height).
     """
     is_mirrored = alike is not None and alike.is_mirrored
-    stretches = sharpened(clip, stretches_of(query, [released], is_mirrored=is_mirrored))
+    stretches = sharpened(clip, _followed(clip, query, released, is_mirrored=is_mirrored))
     if reference is None or not len(reference.pictures):
         return Inspection(stretches)
     shown = stretches if any(one.release == 0 for one in stretches) else _by_offset(query, alike)
@@ -102,6 +105,23 @@ def inspect(
         return Inspection(stretches, fit=found.fit if found is not None else None, originals=originals)
     placed = _geometry(found, reference, size, marked_size)
     return Inspection(stretches, placed, found.fit, len(found.pairs), differences_of(found.pairs), originals)
+
+
+def _followed(clip: Clip, query: Fingerprint, released: Fingerprint, *, is_mirrored: bool) -> tuple[Stretch, ...]:
+    """The stretches by the clip's fingerprint, or by that of its shots where those show the release better."""
+    plain = stretches_of(query, [released], is_mirrored=is_mirrored)
+    if is_mirrored or all(one.release == 0 and one.score >= _CLEAR_SCORE for one in plain):
+        return plain
+    alone = fingerprint_by_shots(clip, shots_of(clip))
+    if alone is None or alone.alg != released.alg:
+        return plain
+    found = stretches_of(alone, [released])
+    return found if _shown(found) > _shown(plain) + _MARGIN_S else plain
+
+
+def _shown(stretches: Sequence[Stretch]) -> float:
+    """Seconds that show the release, each counted as far as it does."""
+    return sum(one.length_s * one.score for one in stretches if one.release == 0)
 
 
 def _by_offset(query: Fingerprint, alike: Similarity | None) -> tuple[Stretch, ...]:

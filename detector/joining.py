@@ -6,17 +6,14 @@ where they don't, into stretches that follow one release each.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice, pairwise
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from itertools import groupby, islice
 
 from core.clip import Clip, Frame
 from detector.boundaries import sharpened
 from detector.findings import LIKENESS_ALONE_SCORE, ReleasedPart
 from detector.matching import stretches_of
 from detector.ports import ReleaseLookup
+from detector.shots import by_shot, shots_of
 from provenance.fingerprint import SAMPLES_PER_S, fingerprint_clip, similarity
 from provenance.records import Fingerprint, Release
 from watermark.payload import Payload
@@ -28,9 +25,6 @@ _MAX_WINDOWS = 48
 _WINDOW_SAMPLES = 8
 _MAX_SAMPLES = 300 * SAMPLES_PER_S
 _MAX_RELEASES = 4
-_SIDE_PX = 24
-#: A jump changes the small picture by this many levels, and this many times as much as the half second around it.
-_JUMP_LEVELS, _JUMP_TIMES, _AROUND_S = 6.0, 3.0, 0.5
 
 _Shown = tuple[float, float, Release]
 
@@ -75,60 +69,22 @@ def _is_twin(one: Release, other: Release) -> bool:
     return one.manifest_id == other.manifest_id or similarity(one.fingerprint, other.fingerprint).agrees
 
 
-def shots_of(clip: Clip) -> list[tuple[float, float]]:
-    """Start and end (seconds) of every shot of the first five minutes that lasts 0.75 s, by the jumps of the
-    picture. One pass."""
-    times, changes = _changes(clip)
-    if len(times) < 2:
-        return []
-    frame_s = float(np.median(np.diff(times)))
-    cuts = [0.0]
-    for number, change in enumerate(changes, 1):
-        near = np.abs(times[1:] - times[number]) <= _AROUND_S
-        near[number - 1] = False
-        usual = float(np.median(changes[near])) if near.any() else 0.0
-        if change > _JUMP_LEVELS and change > _JUMP_TIMES * usual:
-            cuts.append(float(times[number]))
-    cuts.append(float(times[-1]) + frame_s)
-    return [(start, end) for start, end in pairwise(cuts) if end - start >= MIN_SHOT_S - 1e-6]
-
-
-def _changes(clip: Clip) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    times, changes = [], []
-    before: NDArray[np.float32] | None = None
-    for frame in clip.timed_frames():
-        if frame.time_s > _MAX_SAMPLES / SAMPLES_PER_S:
-            break
-        small = cv2.resize(frame.rgb, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
-        times.append(frame.time_s)
-        if before is not None:
-            changes.append(float(np.abs(small - before).mean()))
-        before = small
-    return np.array(times), np.array(changes)
-
-
 def _shown_in_shots(clip: Clip, repository: ReleaseLookup, known: Release | None) -> Iterator[_Shown]:
-    shots = shots_of(clip)[:_MAX_SHOTS]
+    shots = shots_of(clip, MIN_SHOT_S)[:_MAX_SHOTS]
     if len(shots) < 2:
         return
     # A shot alone, so that black bars around another one don't shift what is compared. Still one pass for all.
-    starts = np.array([start for start, _ in shots])
-    frames = clip.timed_frames()
-    for number, group in groupby(frames, key=lambda frame: int(np.searchsorted(starts, frame.time_s + 1e-6)) - 1):
-        if number < 0:
-            continue
+    for number, frames in by_shot(clip, shots):
         start, end = shots[number]
-        found = _closest(fingerprint_clip(_excerpt(clip, group, start, end)), repository, known)
+        found = _closest(fingerprint_clip(_from_zero(clip, frames, start)), repository, known)
         if found is not None:
             yield start, end, found
-        if number == len(shots) - 1:
-            return
 
 
-def _excerpt(clip: Clip, frames: Iterable[Frame], start_s: float, end_s: float) -> Clip:
-    """The frames of a shot, read once, from time 0 on; those after its end belong to none."""
-    inside = (Frame(max(0.0, one.time_s - start_s), one.rgb) for one in frames if one.time_s < end_s - 1e-6)
-    return Clip(clip.info, lambda: inside)
+def _from_zero(clip: Clip, frames: Iterator[Frame], start_s: float) -> Clip:
+    """The frames of a shot, read once, from time 0 on."""
+    moved = (Frame(max(0.0, one.time_s - start_s), one.rgb) for one in frames)
+    return Clip(clip.info, lambda: moved)
 
 
 def _shown_in_windows(fingerprint: Fingerprint, repository: ReleaseLookup, known: Release | None) -> list[Release]:

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from core.clip import RGB, Clip
 from detector.findings import Comparison
 from detector.fusion import fuse
-from detector.joining import MIN_SHOT_S, joined_from, shots_of
+from detector.inspection import inspect
+from detector.joining import MIN_SHOT_S, joined_from
+from detector.shots import fingerprint_by_shots, shots_of
 from detector.verdict import Conclusion
-from provenance.fingerprint import fingerprint_clip
+from provenance.fingerprint import fingerprint_clip, similarity
 from provenance.repository import MemoryManifestRepository
 
 FPS = 12
@@ -43,7 +45,7 @@ def parts_of(frames: RGB, repository: MemoryManifestRepository) -> list[tuple[st
     return [(one.manifest_id, one.start_s, one.end_s) for one in found]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(12, 36), st.integers(0, 11))
 def test_two_releases_joined_are_named_with_the_cut(make: Any, cut: int, later: int) -> None:
     """A second or more of one release and of another: both are named, and the cut to the frame."""
@@ -65,6 +67,32 @@ def test_black_bars_around_one_of_them_hide_nothing(make: Any) -> None:
     assert [name for name, _, _ in found] == ["urn:c2pa:one", "urn:c2pa:other"]
 
 
+def test_a_shot_with_bars_is_measured_in_its_own_frame() -> None:
+    """Shot by shot the fingerprint is that of each clip by itself, on the same grid of eighths."""
+    barred, other = scene(7), scene(8)
+    barred[:, :, :20] = barred[:, :, -20:] = 0
+    both = Clip.from_array(np.concatenate([barred[:24], other[:24]]), FPS)
+    alone = fingerprint_by_shots(both, shots_of(both))
+    assert alone is not None
+    expected = [fingerprint_clip(Clip.from_array(one[:24], FPS)).hashes for one in (barred, other)]
+    assert np.array_equal(alone.hashes, np.concatenate(expected))
+    assert fingerprint_by_shots(Clip.from_array(other, FPS), [(0.0, 4.0)]) is None
+
+
+@pytest.mark.parametrize("foreign_s", [0.5, 1.0])
+def test_foreign_pictures_in_a_barred_clip_are_placed(foreign_s: float) -> None:
+    """A clip with bars, half a second or a second of it replaced by pictures without: both are told."""
+    barred, other = scene(9), scene(11)
+    barred[:, :, :20] = barred[:, :, -20:] = 0
+    first, count = 20, round(foreign_s * FPS)
+    changed = np.concatenate([barred[:first], other[:count], barred[first + count :]])
+    clip, release = Clip.from_array(changed, FPS), fingerprint_clip(Clip.from_array(barred, FPS))
+    query = fingerprint_clip(clip)
+    found = inspect(clip, query, release, similarity(query, release)).stretches
+    assert [one.release for one in found] == [0, None, 0]
+    assert (found[1].start_s, found[1].end_s) == pytest.approx((first / FPS, (first + count) / FPS), abs=0.01)
+
+
 @pytest.mark.parametrize("case", ["one alone", "its own two ends", "with foreign footage", "a twin of it"])
 def test_what_shows_one_release_is_not_joined(make: Any, case: str) -> None:
     """One release, cut or with footage that nobody released, or released twice: no second one is named."""
@@ -82,9 +110,9 @@ def test_what_shows_one_release_is_not_joined(make: Any, case: str) -> None:
 def test_shots_shorter_than_three_quarters_of_a_second_are_left_out(make: Any) -> None:
     """Fewer samples than the fingerprint compares name nobody."""
     flicker = np.concatenate([scene(seed, 6) for seed in range(10, 18)])
-    assert shots_of(Clip.from_array(flicker, FPS)) == []
+    assert shots_of(Clip.from_array(flicker, FPS), MIN_SHOT_S) == []
     whole = np.concatenate([scene(20, 24), scene(21, 6), scene(22, 24)])
-    shots = shots_of(Clip.from_array(whole, FPS))
+    shots = shots_of(Clip.from_array(whole, FPS), MIN_SHOT_S)
     assert shots == [pytest.approx((0.0, 2.0)), pytest.approx((2.5, 4.5))]
     assert all(end - start >= MIN_SHOT_S for start, end in shots)
 
@@ -111,3 +139,5 @@ def test_a_match_with_foreign_stretches_does_not_show_it_all(make: Any) -> None:
     assert whole.comparison is Comparison.AGREES
     assert whole.shows_it_all
     assert not make.match(0.3).shows_it_all
+    assert not make.match(0.5, inspection=make.inspection("replaced")).shows_it_all
+    assert make.match(0.5, inspection=make.inspection("caption")).shows_it_all
