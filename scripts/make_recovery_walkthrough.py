@@ -2,6 +2,8 @@
 
     python scripts/make_recovery_walkthrough.py [PAGE.md]
 
+The pictures go beside the page, into `images/recovering-a-credential.jpg`.
+
 Everything runs in a temporary home on this machine, with the network off but for loopback. Run it again after a
 change of what the commands print. It takes a minute or two.
 """
@@ -27,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from core.clip import Clip  # noqa: E402
+from core.pictures import jpeg  # noqa: E402
 from core.video import open_clip, transcode, write_clip  # noqa: E402
 from provenance.fingerprint import fingerprint_clip  # noqa: E402
 from provenance.reading import read_manifest, read_store  # noqa: E402
@@ -38,7 +41,7 @@ from watermark.payload import Payload  # noqa: E402
 PAGE = ROOT / "docs" / "recovering-a-credential.md"
 _WIDTH, _HEIGHT, _SECONDS, _FPS = 640, 360, 3, 24
 _SHOWN_CHARACTERS = 60
-_START_S, _CALL_S = 900.0, 900.0
+_START_S, _CALL_S, _STOP_S = 900.0, 900.0, 60.0
 
 
 def main() -> None:
@@ -47,6 +50,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         walk = Walk(Path(name))
         page.write_text(walk.through())
+        pictures = page.parent / "images" / "recovering-a-credential.jpg"
+        pictures.parent.mkdir(exist_ok=True)
+        pictures.write_bytes(walk.contact_sheet())
     sys.stdout.write(f"{page}\n")
 
 
@@ -66,7 +72,18 @@ class Walk:
         parts += [_VERIFYING, self.ran("verify", "copy.mp4")]
         verdict = json.loads(self.output("verify", "copy.mp4", "--json"))
         parts += [_ASKING, self.asked(verdict)]
+        write_clip(cut_out(self.folder / "foreign.mp4"), self.folder / "window.mp4", crf=28, preset="veryfast")
+        parts += [_WINDOW, self.ran("verify", "window.mp4"), _LIMITS]
         return "\n".join(parts)
+
+    def contact_sheet(self) -> bytes:
+        """One frame of each clip side by side, as JPEG."""
+        names = ("sealed.mp4", "copy.mp4", "window.mp4")
+        frames = [open_clip(self.folder / name).to_array()[-1] for name in names]
+        height = min(len(one) for one in frames)
+        fitted = [cv2.resize(one, (one.shape[1] * height // len(one), height)) for one in frames]
+        gap = np.full((height, 12, 3), 255, np.uint8)
+        return jpeg(np.hstack([one for frame in fitted for one in (frame, gap)][:-1]), 82)
 
     def output(self, *command: str) -> str:
         """What a command prints, its errors among it."""
@@ -93,8 +110,8 @@ class Walk:
         for name in names:
             path = self.folder / name
             report = read_manifest(path, self._trust())
-            mark = f"{report.state}, intact {report.is_intact}, manifest {report.manifest_id}"
-            lines.append(f"{name:<11} {path.stat().st_size:>8,} bytes   credential: {mark}")
+            found = f"{report.manifest_id}, intact" if report.is_intact else f"{report.state}"
+            lines.append(f"{name:<11} {path.stat().st_size:>8,} bytes   credential: {found}")
         return _block("\n".join(lines))
 
     def asked(self, verdict: dict[str, object]) -> str:
@@ -113,7 +130,11 @@ class Walk:
             return self._asked(f"http://127.0.0.1:{port}", verdict)
         finally:
             server.terminate()
-            server.wait(30)
+            try:
+                server.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
     def _asked(self, server: str, verdict: dict[str, object]) -> str:
         _wait_for(server)
@@ -140,7 +161,6 @@ class Walk:
                 ),
                 _PROVING,
                 _block(_receipt_lines(match.manifest_id, receipt)),
-                _LIMITS,
             )
         )
 
@@ -153,17 +173,32 @@ class Walk:
 
 
 def foreign_clip(path: Path) -> None:
-    """Four seconds that stand for another generator's clip: a soft coloured field, drifting, with a moving disc."""
-    field = np.random.default_rng(11).integers(30, 220, (9, 14, 3)).astype(np.uint8)
-    large = cv2.resize(field, (2 * _WIDTH, 2 * _HEIGHT), interpolation=cv2.INTER_CUBIC)
-    grain = np.random.default_rng(12).integers(-9, 10, large.shape)
-    large = np.clip(large.astype(int) + grain, 0, 255).astype(np.uint8)
+    """Three seconds that stand for another generator's clip: a field of coloured patches, coarse and fine, drifting
+    past, and a disc that moves over it."""
+    rng = np.random.default_rng(11)
+    large = np.zeros((2 * _HEIGHT, 2 * _WIDTH, 3))
+    for cells, share, how in (
+        (9, 0.5, cv2.INTER_CUBIC),
+        (40, 0.3, cv2.INTER_LINEAR),
+        (130, 0.2, cv2.INTER_NEAREST),
+    ):
+        patches = rng.integers(0, 256, (cells * 9 // 16, cells, 3)).astype(np.uint8)
+        large += share * cv2.resize(patches, (2 * _WIDTH, 2 * _HEIGHT), interpolation=how)
+    field = np.clip(cv2.GaussianBlur(large, (0, 0), 1.0), 0, 255).astype(np.uint8)
     frames = []
     for i in range(_SECONDS * _FPS):
-        picture = np.ascontiguousarray(large[i : i + _HEIGHT, 2 * i : 2 * i + _WIDTH])
-        cv2.circle(picture, (60 + 3 * i, 140 + i // 2), 34, (200, 60, 40), -1, cv2.LINE_AA)
+        picture = np.ascontiguousarray(field[i : i + _HEIGHT, 2 * i : 2 * i + _WIDTH])
+        cv2.circle(picture, (120 + 5 * i, 170 + i // 2), 34, (200, 60, 40), -1, cv2.LINE_AA)
         frames.append(picture)
     write_clip(Clip.from_array(np.stack(frames), Fraction(_FPS)), path, crf=18, preset="veryfast")
+
+
+def cut_out(path: Path) -> Clip:
+    """A window of three fifths of each side, mirrored, of a clip."""
+    clip = open_clip(path)
+    top, left = _HEIGHT // 4, _WIDTH // 5
+    window = clip.to_array()[:, top : top + 216, left : left + 384]
+    return Clip.from_array(np.ascontiguousarray(window[:, :, ::-1]), clip.info.fps)
 
 
 def _binding_of(verdict: dict[str, object], copy: Path) -> SoftBinding:
@@ -190,20 +225,25 @@ def _wait_for(server: str) -> None:
 def _findings(report: ManifestReport) -> str:
     return "\n".join(
         (
-            f"signature valid:    {report.signature_valid}",
-            f"assertions intact:  {report.assertions_intact}",
+            f"signature valid:    {_said(report.signature_valid)}",
+            f"assertions intact:  {_said(report.assertions_intact)}",
             f"signed by:          {report.signer} (trust list: {report.trust_list})",
             f"says:               {report.origin}, by {report.claim_generator}",
-            f"bound to the copy:  {report.binding_intact}",
+            f"bytes as released:  {_said(report.binding_intact)}",
             *(f"soft binding:       {one.alg}, {len(one.value)} bytes" for one in report.bindings),
         )
     )
 
 
+def _said(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
 def _receipt_lines(manifest_id: str, receipt: dict[str, object]) -> str:
     anchor = receipt["anchor"]
     proof = anchor["proof"]["value"]  # type: ignore[index]
-    return f"GET /sbr/v1/manifests/{manifest_id}/receipts\n\nverified: {receipt['verified']}\n\n{proof}".rstrip()
+    verified = _said(bool(receipt["verified"]))
+    return f"GET /sbr/v1/manifests/{manifest_id}/receipts\n\nverified: {verified}\n\n{proof}".rstrip()
 
 
 def _block(text: str) -> str:
@@ -235,7 +275,15 @@ _PROVING = """## 5. The repository proves that it has had it
 The receipt is a proof that the release stands in the decision log, under a signed root. `POST` to the same
 address checks a receipt that somebody else holds.
 """
-_LIMITS = """What a recovered credential proves: that the clip is a copy of what was signed, not that no pixel
+_WINDOW = """## 6. Without mark and credential
+The foreign clip itself, which never carried the mark, with a window of three fifths of each side cut out and
+mirrored. Nothing is left to read but what the pictures show, and the release is found by that
+([how](provenance.md#fingerprint)). Left to right: the sealed clip, the copy of step 2, the window.
+
+![one frame of each of the three clips](images/recovering-a-credential.jpg)
+"""
+_LIMITS = """## What it proves
+A recovered credential says that the clip is a copy of what was signed, not that no pixel
 changed since ([provenance](provenance.md#reading)). The detector says what changed ([detector](detector.md)).
 """
 
