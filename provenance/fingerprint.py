@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Clip, Frame
-from provenance.landmarks import LandmarkCollector
+from provenance.landmarks import MAX_HELD_SAMPLES, LandmarkCollector
 from provenance.placing import Placement, placement_of
 from provenance.records import Fingerprint
 
@@ -44,7 +44,6 @@ CANDIDATE_BITS = 80
 _MIN_SAMPLES = 6
 _MIN_OVERLAP = 0.5
 _MAX_SHORTER_SAMPLES = 60 * SAMPLES_PER_S  # of two long clips, the middle minute of the shorter is compared
-_MAX_HELD_SAMPLES = 10 * SAMPLES_PER_S  # a longer gap in the frames' times is a fault of the file, not a still
 # Two takes of one scene by a camera that stands still look alike; what tells them apart is which bits change when.
 _MOTION_LAG = 2  # samples
 _MOTION_MIN_BITS = 6.0  # bits a lag: fewer is an encoder's noise on a still picture
@@ -287,7 +286,7 @@ def _eighths(frames: Iterator[Frame]) -> Iterator[tuple[float, _Planes]]:
         planes = _reduced_planes(frame.rgb)
         if started and place > current:
             mean = _mean(sums, count)
-            for _ in range(min(place - current, _MAX_HELD_SAMPLES)):
+            for _ in range(min(place - current, MAX_HELD_SAMPLES)):
                 yield last_s, mean
             sums, count = [], 0
         sums = [total + plane for total, plane in zip(sums, planes, strict=True)] if sums else list(planes)

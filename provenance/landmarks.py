@@ -23,6 +23,7 @@ from core.clip import RGB, Frame
 CANVAS_PX = 480  # the long side on which features are looked for, smaller pictures enlarged to it
 SMALL_PX = 32
 SAMPLES_PER_S = 8
+MAX_HELD_SAMPLES = 10 * SAMPLES_PER_S  # a longer gap in the frames' times is a fault of the file, not a still
 KEPT_FEATURES = 200
 _FEATURES = 400
 _GRID = 5  # features are dealt out over 5 x 5 fields, so that every part of the picture keeps some
@@ -154,11 +155,14 @@ class LandmarkCollector:
         self._interval_s, self._next_s = _KEY_INTERVAL_S, 0.0
         self._size = (0, 0)
         self._small: list[NDArray[np.uint8]] = []
+        self._sample = 0
+        self._place: int | None = None
         self.window = (0.0, 0.0, 1.0, 1.0)
 
     def watching(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The same frames; features are taken of two a second."""
         for frame in frames:
+            self._step(int(frame.time_s * SAMPLES_PER_S + 1e-6))
             if frame.time_s + 1e-6 >= self._next_s:
                 self._take(frame)
             yield frame
@@ -184,13 +188,18 @@ class LandmarkCollector:
             np.array(self._small),
         )
 
+    def _step(self, place: int) -> None:
+        """Count samples as the fingerprint does: from the first frame on, gaps held for ten seconds at most."""
+        if self._place is not None and place > self._place:
+            self._sample += min(place - self._place, MAX_HELD_SAMPLES)
+        self._place = place
+
     def _take(self, frame: Frame) -> None:
         canvas = _canvas(frame.rgb)
         size = (canvas.shape[1], canvas.shape[0])
-        if self._keys and size != self._size:
-            return  # a clip whose size changes on the way has one canvas: that of its first frame
-        self._size = size
-        self._keys.append((int(frame.time_s * SAMPLES_PER_S + 1e-6), *features_of(canvas)))
+        self._size = self._size if self._keys else size
+        if size == self._size:  # a clip whose shape changes on the way has one canvas: that of its first frame
+            self._keys.append((self._sample, *features_of(canvas)))
         if len(self._keys) > _MAX_KEYS:
             self._keys, self._interval_s = self._keys[::2], 2 * self._interval_s
         self._next_s = max(self._next_s, frame.time_s) + self._interval_s

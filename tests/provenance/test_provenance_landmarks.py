@@ -144,6 +144,21 @@ def test_other_rooms_never_agree(original: Fingerprint, place: int, path: int) -
         assert not similarity(fingerprint_clip(clip_of(one)), kept(original)).agrees
 
 
+def test_a_clip_whose_times_begin_late_has_its_key_frames_in_their_place(original: Fingerprint) -> None:
+    """Samples count from the first frame, as the fingerprint's do, and a gap of hours holds ten seconds."""
+    clip = clip_of(take(1, 2))
+    late = Clip(clip.info, lambda: (one._replace(time_s=one.time_s + 5) for one in clip.timed_frames()))
+    landmarks = fingerprint_clip(late).landmarks
+    assert landmarks is not None
+    assert original.landmarks is not None
+    assert (landmarks.keys == original.landmarks.keys).all()
+    first = next(clip.timed_frames())
+    gap = Clip(late.info, lambda: iter([first, first._replace(time_s=1e9), first._replace(time_s=3.0)]))
+    landmarks = fingerprint_clip(gap).landmarks
+    assert landmarks is not None
+    assert landmarks.keys.max() <= 80
+
+
 def test_what_is_kept_comes_back(original: Fingerprint) -> None:
     """Half of the key frames and small pictures; keeping twice is keeping once; the bytes are packed."""
     whole = original.landmarks
