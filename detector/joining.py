@@ -5,8 +5,10 @@ is too little for any. The pictures still are those of the releases: the clip is
 where they don't, into stretches that follow one release each.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
+
+import numpy as np
 
 from core.clip import Clip, Frame
 from detector.boundaries import sharpened
@@ -14,13 +16,13 @@ from detector.findings import LIKENESS_ALONE_SCORE, ReleasedPart
 from detector.matching import stretches_of
 from detector.ports import ReleaseLookup
 from detector.shots import by_shot, shots_of
-from provenance.fingerprint import SAMPLES_PER_S, fingerprint_clip, similarity
+from provenance.fingerprint import AGREE_BITS, SAMPLES_PER_S, fingerprint_clip, similarity
 from provenance.records import Fingerprint, Release
 from watermark.payload import Payload
 
 #: Six samples of the fingerprint, the fewest that it compares.
 MIN_SHOT_S = 0.75
-_MAX_SHOTS = 40
+_MAX_SHOTS = 120
 _MAX_WINDOWS = 48
 _WINDOW_SAMPLES = 8
 _MAX_SAMPLES = 300 * SAMPLES_PER_S
@@ -34,8 +36,8 @@ def joined_from(
 ) -> tuple[ReleasedPart, ...]:
     """The stretches of a clip that show different releases, in order; empty where it shows one or none.
 
-    `known` is the release that a mark led to, asked first. Only the first five minutes are looked at; shots of
-    less than 0.75 s are left out. Two or three passes over the clip.
+    `known` is the release that a mark led to, asked first. Only the first five minutes are looked at; a shot of
+    less than 0.75 s names no release by itself. Two or three passes over the clip.
     """
     by_shots = _joined(_shown_in_shots(clip, repository, known))
     if by_shots:
@@ -69,16 +71,36 @@ def _is_twin(one: Release, other: Release) -> bool:
     return one.manifest_id == other.manifest_id or similarity(one.fingerprint, other.fingerprint).agrees
 
 
-def _shown_in_shots(clip: Clip, repository: ReleaseLookup, known: Release | None) -> Iterator[_Shown]:
-    shots = shots_of(clip, MIN_SHOT_S)[:_MAX_SHOTS]
+def _shown_in_shots(clip: Clip, repository: ReleaseLookup, known: Release | None) -> list[_Shown]:
+    shots = shots_of(clip)[:_MAX_SHOTS]
     if len(shots) < 2:
-        return
+        return []
     # A shot alone, so that black bars around another one don't shift what is compared. Still one pass for all.
-    for number, frames in by_shot(clip, shots):
-        start, end = shots[number]
-        found = _closest(fingerprint_clip(_from_zero(clip, frames, start)), repository, known)
-        if found is not None:
-            yield start, end, found
+    prints = {
+        number: fingerprint_clip(_from_zero(clip, frames, shots[number][0]))
+        for number, frames in by_shot(clip, shots)
+    }
+    long = {n: one for n, one in prints.items() if shots[n][1] - shots[n][0] >= MIN_SHOT_S - 1e-6}
+    shown = {n: found for n, one in long.items() if (found := _closest(one, repository, known)) is not None}
+    releases = list({one.manifest_id: one for one in shown.values()}.values())
+    for number, one in prints.items():
+        # Too short to be looked up; between two releases that are known, it is still nearer to one of them.
+        if number not in long and (nearest := _nearest(one, releases)) is not None:
+            shown[number] = nearest
+    return [(*shots[number], shown[number]) for number in sorted(shown)]
+
+
+def _nearest(fingerprint: Fingerprint, releases: Sequence[Release]) -> Release | None:
+    """Of some releases the one with the most alike pictures anywhere; None where none is near."""
+    ours = np.ascontiguousarray(fingerprint.hashes).view(np.uint64)
+    near: list[tuple[float, Release]] = []
+    for one in releases:
+        theirs = np.ascontiguousarray(one.fingerprint.hashes).view(np.uint64)
+        if len(ours) and len(theirs) and one.fingerprint.alg == fingerprint.alg:
+            apart = np.bitwise_count(ours[:, None] ^ theirs[None]).sum(axis=2).min(axis=1)
+            near.append((float(np.median(apart)), one))
+    bits, found = min(near, key=lambda one: one[0], default=(256.0, None))
+    return found if bits <= AGREE_BITS else None
 
 
 def _from_zero(clip: Clip, frames: Iterator[Frame], start_s: float) -> Clip:

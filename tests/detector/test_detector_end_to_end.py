@@ -146,7 +146,9 @@ def test_a_copy_without_credential_is_recovered(studio: Studio, tmp_path: Path, 
     assert verdict.match is not None
     assert verdict.match["content_agrees"]
     assert any(edit in one for one in verdict.match["edits"])
-    assert verdict.watermark["pixel"]["found"] or name not in MARK_SURVIVES
+    # Where the likeness alone settled it, the mark's dear search was left out, and the verdict says so.
+    is_settled = any("not looked for in cut-out copies" in line for line in verdict.limits)
+    assert verdict.watermark["pixel"]["found"] or is_settled or name not in MARK_SURVIVES
 
 
 def turned(frames: RGB) -> RGB:

@@ -93,6 +93,15 @@ def test_foreign_pictures_in_a_barred_clip_are_placed(foreign_s: float) -> None:
     assert (found[1].start_s, found[1].end_s) == pytest.approx((first / FPS, (first + count) / FPS), abs=0.01)
 
 
+def test_a_shot_too_short_to_be_looked_up_goes_with_the_nearer_release(make: Any) -> None:
+    """The second clip begins with four frames before a jump of its own: the cut is still where it begins."""
+    one, other = scene(12), scene(13)
+    jumping = np.concatenate([other[:4], other[24:48], other[4:24]])
+    repository = kept(make, ("urn:c2pa:one", one), ("urn:c2pa:other", jumping))
+    first, second = parts_of(np.concatenate([one[:24], jumping[:30]]), repository)
+    assert first[2] == second[1] == pytest.approx(2.0, abs=1e-3)
+
+
 @pytest.mark.parametrize("case", ["one alone", "its own two ends", "with foreign footage", "a twin of it"])
 def test_what_shows_one_release_is_not_joined(make: Any, case: str) -> None:
     """One release, cut or with footage that nobody released, or released twice: no second one is named."""
