@@ -17,7 +17,7 @@ _INDEXED_EVERY = 4  # two hashes a second: a quarter of a second off, pictures o
 _CANDIDATES_PER_MATCH = 3  # more candidates than answers, since the full comparison drops some
 
 _FEATURE_BITS = 48  # the same corner in a copy: about 25 bits; corners of different clips: 1 in 1,000 within 43
-_FEATURE_GROUPS = 6
+_FEATURE_GROUPS = 8
 _INDEXED_FEATURES, _INDEXED_EVERY_KEY = 32, 2  # of a key frame; of kept key frames, so one in two seconds
 _MAX_INDEXED_KEYS = 30  # a minute in full, of longer clips as many, evenly spread
 _QUERY_KEYS, _QUERY_FEATURES = 3, 60
@@ -70,7 +70,7 @@ class LandmarkIndex:
 
     def __init__(self) -> None:
         self._owners: list[str] = []
-        self._features = HashIndex(_FEATURE_BITS, _FEATURE_GROUPS)
+        self._features = HashIndex(_FEATURE_BITS, _FEATURE_GROUPS, flips=False)
 
     def __len__(self) -> int:
         """How many clips are held."""
