@@ -29,7 +29,8 @@ _STILL_LEVELS = 0.8  # grey levels of root mean square change: an encoder's nois
 _MIN_COVERED = 40  # of 1,024 pixels of the small picture
 _FITTING_SHARE, _FITTING_ROUNDS = 0.75, 3
 
-# What copies and other clips reach stands in docs/provenance.md (python -m bench.provenance_copies).
+# What copies and other clips reach stands in docs/provenance.md (python -m bench.provenance_fingerprint): other
+# takes of a scene up to .43 of motion.
 AGREEING_FEATURES, AGREEING_LIKENESS, AGREEING_MOTION = 10, 0.8, 0.55
 _PLENTY = 40  # features that leave nothing to look for in further key frames
 STILL_FEATURES, STILL_LIKENESS = 25, 0.9  # asked of pictures in which nothing moves
