@@ -96,7 +96,8 @@ def _box(number: int, part: Mapping[str, Any], width: int, height: int) -> dict[
 
 def changes_lane(verdict: Verdict, end_s: float, width: int) -> list[dict[str, Any]]:
     """The changes in time as pieces of a lane under the timeline: where, how wide, and in words."""
-    if end_s <= 0 or verdict.match is None or not verdict.match.get("content_agrees"):
+    # Of a clip joined from several, what differs from one of them is no change: the parts tell it.
+    if end_s <= 0 or verdict.parts or verdict.match is None or not verdict.match.get("content_agrees"):
         return []
     scale = width / end_s
     lane = []

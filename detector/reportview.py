@@ -126,7 +126,8 @@ def _weight(strength_log10: float) -> dict[str, Any] | None:
 def _edits(verdict: Verdict) -> list[str]:
     """What was done to a recognised copy; empty where the release itself lies here or nothing was recognised."""
     match = verdict.match
-    return list(match.get("edits") or ()) if match is not None and match.get("content_agrees") else []
+    is_one = match is not None and match.get("content_agrees") and not verdict.parts
+    return list(match.get("edits") or ()) if match is not None and is_one else []
 
 
 def _lead(one: Mapping[str, Any]) -> dict[str, str]:

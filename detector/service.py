@@ -105,7 +105,8 @@ class Detector:
         recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
         alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
         settled = _settled_by(pictures, report, alike)
-        joined = () if settled or pictures.pixel.found else recovery.joined(pictures)
+        is_one = pictures.pixel.found or _shows_one(report, alike)
+        joined = () if is_one else recovery.joined(pictures, alike.release if alike is not None else None)
         settled = settled or (_JOINED if joined else "")
         progress(0.4)
         pictures = self._searched(pictures, settled, progress)
@@ -202,7 +203,7 @@ class Detector:
     ) -> Findings:
         marked = recovery.by_mark(pictures, noise)
         parts = recovery.parts_of(pictures)
-        if not parts and marked is not None and not (_settled_by(pictures, report, alike) or marked.shows_it_all):
+        if not (parts or joined) and marked is not None and not _shows_one(report, marked):
             # One of the clips lost its mark, or lies where its mark can't be read: its pictures may be known.
             joined = recovery.joined(pictures, marked.release)
         match = marked or alike
@@ -218,7 +219,7 @@ class Detector:
             fingerprint_searched=pictures.fingerprint is not None,
             tags=pictures.tags,
             policy=self._policy(report, match.credential if match is not None and match.content_agrees else None),
-            timeline=timeline_of(extraction, match) or timeline_of_parts(parts or joined),
+            timeline=timeline_of_parts(parts or joined) or timeline_of(extraction, match),
             regions=regions_of(extraction, match),
             tamper_searched=extraction is not None or (match is not None and match.inspection is not None),
             parts=parts or joined,
@@ -232,6 +233,13 @@ class Detector:
         own = report if report.signature_valid and report.assertions_intact else None
         credential = own or kept
         return self.policy_checker(credential) if credential is not None else None
+
+
+def _shows_one(report: ManifestReport, match: ReleaseMatch | None) -> bool:
+    """Whether the clip is one whole thing: vouched for by a trusted signer, or one release and nothing else."""
+    if report.is_intact and report.trust_list is not None:
+        return True
+    return match is not None and match.shows_it_all
 
 
 def _settled_by(pictures: Pictures, report: ManifestReport, alike: ReleaseMatch | None) -> str:
