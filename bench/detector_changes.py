@@ -1,6 +1,6 @@
 """What the detector tells of copies that were edited: real clips, changed in known ways, against their release.
 
-    python -m bench.detector_changes [--quick] [--sealed] [--clips N] [--json]
+    python -m bench.detector_changes [--quick] [--sealed] [--clips N] [--only TEXT] [--json]
 
 Needs the real clips beside the repository (REELPROOF_SHARED). Each clip's first four seconds at 480 px stand for a
 release; copies are encoded with x264 at CRF 28 and judged without any mark, from the kept fingerprint and pictures
@@ -179,11 +179,13 @@ def _region_iou(found: Inspection, mask: Mask) -> float:
     return float((seen & truth).sum() / max(1, (seen | truth).sum()))
 
 
-def measure(clips: list[Path], tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Every case of every clip; the clip after it lends the foreign pictures."""
+def measure(clips: list[Path], tell: Callable[[str], None], only: str = "") -> list[dict[str, Any]]:
+    """Every case of every clip whose name holds `only`; the clip after it lends the foreign pictures."""
     excerpts = [(path, *found) for path in clips if (found := excerpt(path)) is not None]
     rows = []
     for number, (path, frames, fps) in enumerate(excerpts):
+        if only not in path.name:
+            continue
         lender = excerpts[(number + 1) % len(excerpts)][1]
         size = (frames.shape[2], frames.shape[1])
         other = np.stack([cv2.resize(lender[i % len(lender)], size) for i in range(len(frames))])
@@ -238,6 +240,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three clips")
     parser.add_argument("--sealed", action="store_true", help="the sealed half instead of the development half")
     parser.add_argument("--clips", type=int, default=0, help="only so many clips")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only clips whose name holds this")
     parser.add_argument("--rows", type=Path, help="also write every case as a JSON line")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     arguments = parser.parse_args()
@@ -246,7 +249,7 @@ def main() -> None:
     chosen.sort(key=lambda path: sha256(path.name.encode()).hexdigest())
     count = arguments.clips or (3 if arguments.quick else len(chosen))
     log = arguments.rows.open("a") if arguments.rows else None
-    rows = measure(chosen[:count], lambda line: print(line, file=log, flush=True) if log else None)
+    rows = measure(chosen[:count], lambda line: print(line, file=log, flush=True) if log else None, arguments.only)
     figures = {"schema": "reelproof.bench.detector-changes/1", "crf": CRF, "half": "sealed" if arguments.sealed
                else "development", "figures": summary(rows)}  # fmt: skip
     if arguments.json:

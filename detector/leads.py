@@ -29,11 +29,11 @@ Values = NDArray[np.float32]
 
 
 #: Of each kind: found where it was made, of how many; told of untouched clips, of how many. Real clips at x264 CRF
-#: 23 and 28 (`python -m bench.detector_leads --clips 8`). What is told of untouched clips are mostly own cuts.
+#: 23 and 28 (`python -m bench.detector_leads --clips 16`). What is told of untouched clips are mostly own cuts.
 RATES: dict[str, tuple[int, int, int, int]] = {
-    "repeated_frames": (4, 5, 0, 5),
-    "frozen_frames": (4, 5, 0, 5),
-    "cut": (5, 5, 1, 5),
+    "repeated_frames": (6, 13, 0, 13),
+    "frozen_frames": (9, 13, 0, 13),
+    "cut": (13, 13, 1, 13),
 }
 _WORDS = {
     "repeated_frames": "the frames at {span} are those from {like} on, once more",
