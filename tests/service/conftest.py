@@ -1,17 +1,42 @@
 """A running server, and clips to send to it."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from core.clip import Clip
 from core.video import write_clip
 from generator.fake import FakeBackend
 from generator.port import GenerationRequest
 from tests.service.running import RunningServer
+
+CHROMIUM = os.environ.get("REELPROOF_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; without one the test is skipped. One a module: an open one holds the event loop."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no chromium here: the pages were not tried in a browser")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,35 +1,20 @@
 """The verify pages as a screen reader, a phone and the dark meet them; the browser reads credentials itself."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.service.running import RunningServer
 
-CHROMIUM = os.environ.get("REELPROOF_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not Path(CHROMIUM).exists(), reason="no chromium here: the pages were not tried in a browser"
-    ),
 ]
 PATIENCE_MS = 120_000
 VIEWS = [(scheme, width) for scheme in ("light", "dark") for width in (390, 1280)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,13 @@
 """The desk's and the log's pages, in a real browser: grant, review, follow an entry and check its proof."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.service.running import RunningServer
 
-CHROMIUM = os.environ.get("REELPROOF_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no chromium here: the pages were not tried"),
-]
+pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
 NAME = "Marlene Oberhauser"
 
@@ -25,14 +18,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running.start()
     yield running
     running.end()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
