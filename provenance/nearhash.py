@@ -31,11 +31,12 @@ class HashIndex:
     """Hashes uint64 (N, 4) and the number of each one's owner. Finds those nearer than `bound` bits.
 
     `groups` bounds how many tables are kept: fewer take less memory and find less. Without `flips` a group must
-    agree in every bit: a twentieth of the work, for owners that have many hashes. Not thread-safe.
+    agree in every bit: a twentieth of the work, for owners that have many hashes. Of a value that more than `most`
+    hashes share, so many are looked at. Not thread-safe.
     """
 
-    def __init__(self, bound: int, groups: int = HASH_BITS, *, flips: bool = True) -> None:
-        self._bound, self._groups, self._flips = bound, groups, flips
+    def __init__(self, bound: int, groups: int = HASH_BITS, *, flips: bool = True, most: int = _MAX_BUCKET) -> None:
+        self._bound, self._groups, self._flips, self._most = bound, groups, flips, most
         self._segments: list[_Segment] = []
         self._waiting: list[tuple[Words, int]] = []
         self._waiting_hashes = 0
@@ -58,7 +59,8 @@ class HashIndex:
         """(row, owner, distance) of every hash found near a row, the nearest of each owner only."""
         self._settle()
         parts = [
-            (segment.owner_of, segment.near(rows, self._bound, flips=self._flips)) for segment in self._segments
+            (segment.owner_of, segment.near(rows, self._bound, flips=self._flips, most=self._most))
+            for segment in self._segments
         ]
         if self._waiting:
             hashes, owner_of = self._gathered()
@@ -122,14 +124,16 @@ class _Segment:
         tables = sum(one.nbytes for one in (*self.order, *self.start))
         return self.hashes.nbytes + self.owner_of.nbytes + tables
 
-    def near(self, rows: Words, bound: int, *, flips: bool = True) -> tuple[_Places, _Places, _Numbers]:
+    def near(
+        self, rows: Words, bound: int, *, flips: bool = True, most: int = _MAX_BUCKET
+    ) -> tuple[_Places, _Places, _Numbers]:
         """Which rows have which hashes within `bound` bits, and how far: three arrays of one length."""
         changed = np.concatenate([[0], 1 << np.arange(self.width if flips else 0)]).astype(np.uint32)
         row_parts, place_parts = [], []
         for group, (order, start) in enumerate(zip(self.order, self.start, strict=True)):
             probes = (_keys(rows, self.width, group)[:, None] ^ changed[None]).ravel()
             first = start[probes].astype(np.int64)
-            count = np.minimum(start[probes + 1].astype(np.int64) - first, _MAX_BUCKET)
+            count = np.minimum(start[probes + 1].astype(np.int64) - first, most)
             inside = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
             place_parts.append(order[np.repeat(first, count) + inside])
             row_parts.append(np.repeat(np.repeat(np.arange(len(rows)), len(changed)), count))

@@ -18,6 +18,7 @@ _CANDIDATES_PER_MATCH = 3  # more candidates than answers, since the full compar
 
 _FEATURE_BITS = 48  # the same corner in a copy: about 25 bits; corners of different clips: 1 in 1,000 within 43
 _FEATURE_GROUPS = 8
+_MOST_ALIKE = 96  # a corner that so many clips have says little
 _INDEXED_FEATURES, _INDEXED_EVERY_KEY = 32, 2  # of a key frame; of kept key frames, so one in two seconds
 _MAX_INDEXED_KEYS = 30  # a minute in full, of longer clips as many, evenly spread
 _QUERY_KEYS, _QUERY_FEATURES = 3, 60
@@ -70,7 +71,7 @@ class LandmarkIndex:
 
     def __init__(self) -> None:
         self._owners: list[str] = []
-        self._features = HashIndex(_FEATURE_BITS, _FEATURE_GROUPS, flips=False)
+        self._features = HashIndex(_FEATURE_BITS, _FEATURE_GROUPS, flips=False, most=_MOST_ALIKE)
 
     def __len__(self) -> int:
         """How many clips are held."""
