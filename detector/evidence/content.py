@@ -7,7 +7,7 @@ from detector.findings import Comparison, Findings, ReleaseMatch
 from detector.verdict import Evidence, Outcome
 
 _LOOKUP = "look-up of the mark's value in this repository; every soft binding of the credential must match"
-_FINGERPRINT = "perceptual fingerprint, eight hashes of 256 bits a second"
+_FINGERPRINT = "perceptual fingerprint: eight hashes of 256 bits a second, and local features where those miss"
 _TOUCHING_S = 0.1
 _TAMPER = "presence of the mark and comparison with the released pictures, second by second and place by place"
 _MAX_LINES = 6
