@@ -52,11 +52,16 @@ def test_the_initial_noise_comes_back_from_frames(nano: EmbeddedBackend, noise: 
 
 
 def test_short_clips_are_the_start_of_long_ones(nano: EmbeddedBackend, noise: np.ndarray, made: Clip) -> None:
-    """Two seconds asked for are the first two seconds of the model's clip; three are refused."""
-    short = nano.generate(GenerationRequest(REQUEST.prompt, seconds=2.0), noise).clip.to_array()
+    """Two seconds are the first two of the model's own clip, which is how three begin; twenty-one are refused."""
+    short, longer = (
+        nano.generate(GenerationRequest(REQUEST.prompt, seconds=seconds), noise).clip.to_array()
+        for seconds in (2.0, 3.0)
+    )
     assert np.array_equal(short, made.to_array()[:24])
-    with pytest.raises(UsageError):
-        nano.latent_spec(GenerationRequest("x", seconds=3.0))
+    assert len(longer) == 36
+    assert np.array_equal(longer[:25], made.to_array())
+    with pytest.raises(UsageError, match="21"):
+        nano.latent_spec(GenerationRequest("x", seconds=21.0))
 
 
 def test_unknown_words_are_warned_of(nano: EmbeddedBackend) -> None:
