@@ -20,6 +20,7 @@ _BLUR_PX = 2.0
 #: A place counts as changed where its difference passes both: grey levels, and times the picture's own median.
 MIN_LEVELS, MIN_TIMES = 9.0, 3.2
 _MIN_AREA = 0.008
+_GREY_LEVELS = 6  # between the channels of a pixel, for a copy without colours
 _BLACK, _WHITE = 8, 247  # beyond these a brighter or darker copy has lost what was there
 #: In at least this share of the pictures of a stretch of time, and in two in a row, or it is not told.
 _MIN_PICTURES = 2
@@ -91,8 +92,9 @@ def _expected(reference: RGB, copy: RGB, inside: Mask) -> tuple[NDArray[np.float
     """The reference as the copy's brightness and colours would show it, and the mean gain of that.
 
     A gain and an offset a colour, fitted again without what differs; levels end at black and white as in the copy.
+    A copy without colours is compared with the reference's brightness.
     """
-    target = reference.astype(np.float32)
+    target = (_in_grey(reference) if _is_grey(copy) else reference).astype(np.float32)
     expected, gains = target.copy(), [1.0, 1.0, 1.0]
     keep = inside
     for _ in range(3):
@@ -107,6 +109,16 @@ def _expected(reference: RGB, copy: RGB, inside: Mask) -> tuple[NDArray[np.float
         apart = np.abs(expected - copy).mean(axis=2)
         keep = inside & (apart <= max(6.0, float(np.quantile(apart[inside], 0.6))))
     return expected, float(np.mean(gains))
+
+
+def _is_grey(picture: RGB) -> bool:
+    """Whether a picture has no colours but what rounding and an encoder leave."""
+    spread = picture.max(axis=2).astype(np.int16) - picture.min(axis=2)
+    return bool(np.quantile(spread, 0.99) <= _GREY_LEVELS)
+
+
+def _in_grey(picture: RGB) -> RGB:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _large(mask: NDArray[np.uint8]) -> Mask:

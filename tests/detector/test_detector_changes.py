@@ -263,6 +263,24 @@ def test_one_lone_difference_is_not_told() -> None:
     assert differences_of(pairs[:1]) is None
 
 
+@pytest.mark.parametrize("is_pasted", [False, True])
+def test_a_copy_without_colours_differs_only_where_it_does(is_pasted: bool) -> None:
+    """Strong colours in the release: none of them is a difference in a grey copy, a paste is one."""
+    hues = np.kron(
+        np.random.default_rng(4).integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8)
+    )
+    pairs = []
+    for number in range(6):
+        picture = np.roll(hues, 4 * number, axis=1)
+        copy = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        if is_pasted:
+            copy[30:90, 40:110] = 255 - copy[30:90, 40:110]
+        pairs.append(Pair(number / 2, number / 2, picture, copy, np.ones(picture.shape[:2], np.bool_)))
+    found = differences_of(pairs)
+    assert found is not None
+    assert [one.kind for one in found.regions] == (["replaced"] if is_pasted else [])
+
+
 def test_candidates_stand_in_order(released: Clip) -> None:
     """Each picture of the release gets the copy's frames near the time at which the copy shows it."""
     copy = Clip.from_array(scene()[12:], 12)
