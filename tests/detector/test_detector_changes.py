@@ -265,13 +265,13 @@ def test_one_lone_difference_is_not_told() -> None:
 
 @pytest.mark.parametrize("is_pasted", [False, True])
 def test_a_copy_without_colours_differs_only_where_it_does(is_pasted: bool) -> None:
-    """Strong colours in the release: none of them is a difference in a grey copy, a paste is one."""
-    hues = np.kron(
-        np.random.default_rng(4).integers(0, 256, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8)
-    )
+    """What is colourful in the release is no difference in a grey copy, a paste is one."""
+    grey = np.random.default_rng(4).integers(0, 256, (6, 8, 1), dtype=np.uint8)
+    blocks = np.kron(np.repeat(grey, 3, axis=2), np.ones((20, 20, 1), np.uint8))
+    blocks[10:70, 80:150] = (230, 30, 60)
     pairs = []
     for number in range(6):
-        picture = np.roll(hues, 4 * number, axis=1)
+        picture = np.roll(blocks, 4 * number, axis=1)
         copy = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         if is_pasted:
             copy[30:90, 40:110] = 255 - copy[30:90, 40:110]
