@@ -36,7 +36,7 @@ EVIDENCE_TITLES = {
     "ingredients": "Source files",
     "pixel_watermark": "Mark in the pictures",
     "noise_watermark": "Mark in the noise",
-    "soft_binding": "Credential found again",
+    "soft_binding": "Credential by the mark",
     "fingerprint": "Likeness",
     "tamper": "Tampering",
     "classifier": "Classifier",
