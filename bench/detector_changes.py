@@ -61,8 +61,8 @@ def is_sealed(path: Path) -> bool:
     return sha256(path.name.encode()).digest()[0] % 2 == 1
 
 
-def excerpt(path: Path) -> tuple[RGB, Fraction] | None:
-    """The first four seconds at 480 px, and their rate; None for a clip under three seconds or under 8 fps."""
+def excerpt(path: Path, *, shortest_s: float = 3.0, least_fps: int = 8) -> tuple[RGB, Fraction] | None:
+    """The first four seconds at 480 px, and their rate; None for a clip that is too short or has too few frames."""
     clip = open_clip(path)
     scale = min(1.0, LONG_SIDE_PX / max(clip.info.width_px, clip.info.height_px))
     size = (2 * round(clip.info.width_px * scale / 2), 2 * round(clip.info.height_px * scale / 2))
@@ -71,7 +71,7 @@ def excerpt(path: Path) -> tuple[RGB, Fraction] | None:
         if frame.time_s >= SECONDS:
             break
         frames.append(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA))
-    if len(frames) / float(clip.info.fps) < 3.0 or clip.info.fps < 8:
+    if len(frames) / float(clip.info.fps) < shortest_s or clip.info.fps < least_fps:
         return None
     return np.array(frames, np.uint8), clip.info.fps
 

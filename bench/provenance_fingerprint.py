@@ -23,8 +23,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bench.detector_changes import LONG_SIDE_PX, SECONDS, shared_clips
-from bench.provenance_recovery import Rows
+from bench.detector_changes import excerpt, shared_clips
+from bench.provenance_recovery import Rows, levels, resized
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
 from provenance import fingerprint as fp
@@ -33,18 +33,6 @@ from provenance.records import Fingerprint
 
 _SHORTEST_S = 1.5
 _Load = Callable[[], tuple[RGB, Fraction] | None]
-
-
-def _resized(share: float) -> Callable[[RGB], RGB]:
-    def change(frames: RGB) -> RGB:
-        height, width = (2 * round(side * share / 2) for side in frames.shape[1:3])
-        return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in frames])
-
-    return change
-
-
-def _brightness(factor: float) -> Callable[[RGB], RGB]:
-    return lambda frames: np.clip(frames * np.float32(factor), 0, 255).astype(np.uint8)
 
 
 def _letterboxed(frames: RGB) -> RGB:
@@ -88,7 +76,7 @@ def _turned(angle_deg: float) -> Callable[[RGB], RGB]:
 
 def _inserted(frames: RGB) -> RGB:
     """In the upper right quarter of a drifting noise field."""
-    small = _resized(0.5)(frames)
+    small = resized(0.5)(frames)
     field = cv2.resize(np.random.default_rng(3).integers(0, 255, (30, 50, 3), np.uint8), (1600, 1200))
     out = np.stack([field[i : i + frames.shape[1], 2 * i : 2 * i + frames.shape[2]] for i in range(len(frames))])
     out[:, : small.shape[1], -small.shape[2] :] = small
@@ -98,9 +86,9 @@ def _inserted(frames: RGB) -> RGB:
 #: The change of the frames, and the CRF the copy is encoded with.
 CHANGES: dict[str, tuple[Callable[[RGB], RGB], int]] = {
     "CRF 30": (lambda frames: frames, 30),
-    "half size, CRF 36": (_resized(0.5), 36),
-    "brightness x 1.2": (_brightness(1.2), 28),
-    "brightness x 0.5": (_brightness(0.5), 28),
+    "half size, CRF 36": (resized(0.5), 36),
+    "brightness x 1.2": (levels(1.2), 28),
+    "brightness x 0.5": (levels(0.5), 28),
     "first and last sixth cut": (lambda frames: frames[len(frames) // 6 : -(len(frames) // 6)], 30),
     "caption bar 12 %": (_captioned(0.12), 28),
     "caption bar 20 %": (_captioned(0.20), 28),
@@ -133,7 +121,7 @@ def main() -> None:
 def real_clips() -> Iterator[tuple[str, _Load]]:
     """Name and loader of each real clip beside the repository (REELPROOF_SHARED)."""
     for path in shared_clips():
-        yield path.name, lambda path=path: _excerpt(path)  # type: ignore[misc]
+        yield path.name, lambda path=path: excerpt(path, shortest_s=_SHORTEST_S, least_fps=0)  # type: ignore[misc]
 
 
 def drawn_clips(count: int) -> Iterator[tuple[str, _Load]]:
@@ -215,20 +203,6 @@ def _told(query: Fingerprint, reference: Fingerprint) -> dict[str, Any]:
 
 def _as_kept(one: Fingerprint) -> Fingerprint:
     return replace(one, landmarks=one.landmarks.kept() if one.landmarks is not None else None)
-
-
-def _excerpt(path: Path) -> tuple[RGB, Fraction] | None:
-    clip = open_clip(path)
-    scale = min(1.0, LONG_SIDE_PX / max(clip.info.width_px, clip.info.height_px))
-    size = (2 * round(clip.info.width_px * scale / 2), 2 * round(clip.info.height_px * scale / 2))
-    frames = []
-    for frame in clip.timed_frames():
-        if frame.time_s >= SECONDS:
-            break
-        frames.append(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA))
-    if len(frames) < _SHORTEST_S * float(clip.info.fps):
-        return None
-    return np.array(frames, np.uint8), clip.info.fps
 
 
 if __name__ == "__main__":

@@ -59,13 +59,16 @@ QUICK_SUITE = ("x264 CRF 28", "mirrored", "crop 0.71 kept", "logo and caption")
 PARTS = ("looks", "mark", "moved", "copies")
 
 
-def _levels(factor: float, offset: float = 0.0) -> Callable[[RGB], RGB]:
+def levels(factor: float, offset: float = 0.0) -> Callable[[RGB], RGB]:
+    """Every value times `factor`, and `offset` more."""
     return lambda frames: np.clip(frames * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
 
 
-def _resized(numerator: int, denominator: int) -> Callable[[RGB], RGB]:
+def resized(share: float) -> Callable[[RGB], RGB]:
+    """Both sides times `share`, to even numbers."""
+
     def change(frames: RGB) -> RGB:
-        height, width = (2 * (side * numerator // denominator // 2) for side in frames.shape[1:3])
+        height, width = (2 * round(side * share / 2) for side in frames.shape[1:3])
         return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in frames])
 
     return change
@@ -86,11 +89,11 @@ TRUE_COPIES: dict[str, tuple[Callable[[RGB], RGB], int]] = {
     "CRF 23": (lambda frames: frames, 23),
     "CRF 28": (lambda frames: frames, 28),
     "CRF 33": (lambda frames: frames, 33),
-    "half size, CRF 28": (_resized(1, 2), 28),
-    "three quarters, CRF 28": (_resized(3, 4), 28),
-    "one and a half, CRF 28": (_resized(3, 2), 28),
-    "dimmed, CRF 28": (_levels(0.7), 28),
-    "brighter, CRF 28": (_levels(1.15, 6.0), 28),
+    "half size, CRF 28": (resized(0.5), 28),
+    "three quarters, CRF 28": (resized(0.75), 28),
+    "one and a half, CRF 28": (resized(1.5), 28),
+    "dimmed, CRF 28": (levels(0.7), 28),
+    "brighter, CRF 28": (levels(1.15, 6.0), 28),
     "greyscale, CRF 28": (_greyscale, 28),
     "noise, CRF 28": (_noisy, 28),
     "letterbox, CRF 28": (lambda frames: np.pad(frames, ((0, 0), (48, 48), (0, 0), (0, 0))), 28),

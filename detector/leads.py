@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import Clip, Frame
+from detector.shots import jumps_of
 
 _SIDE_PX = 32
 #: A minute at 25 frames a second: pairs of frames are compared, so the cost grows with the square: here 0.8 s.
@@ -22,7 +23,7 @@ MAX_FRAMES = 1_500
 #: A repeat must last so long, and its frames be this much nearer to each other than to their neighbours.
 _REPEAT_S, _REPEAT_SHARE, _MOVING_LEVELS = 0.3, 0.4, 1.0
 _FREEZE_S, _FREEZE_SHARE = 0.15, 0.12
-_JUMP_LEVELS, _JUMP_TIMES, _AROUND_S = 6.0, 4.0, 0.5
+_JUMP_TIMES = 4.0
 _MAX_LEADS = 12
 
 Values = NDArray[np.float32]
@@ -116,12 +117,8 @@ def leads_of(collected: SmallPictures) -> tuple[Lead, ...]:
 
 
 def _cuts(times: NDArray[np.float64], changes: Values) -> Iterator[Lead]:
-    for number, change in enumerate(changes):
-        near = np.abs(times[1:] - times[number + 1]) <= _AROUND_S
-        near[number] = False
-        usual = float(np.median(changes[near])) if near.any() else 0.0
-        if change > _JUMP_LEVELS and change > _JUMP_TIMES * usual:
-            yield Lead("cut", float(times[number + 1]), float(times[number + 1]))
+    for time_s in jumps_of(times, changes, _JUMP_TIMES):
+        yield Lead("cut", time_s, time_s)
 
 
 def _freezes(times: NDArray[np.float64], changes: Values, frame_s: float) -> Iterator[Lead]:

@@ -30,15 +30,22 @@ def shots_of(clip: Clip, shortest_s: float = 0.0) -> list[Shot]:
     if len(times) < 2:
         return []
     frame_s = float(np.median(np.diff(times)))
-    cuts = [0.0]
+    cuts = [0.0, *jumps_of(times, changes, _JUMP_TIMES), float(times[-1]) + frame_s]
+    return [(start, end) for start, end in pairwise(cuts) if end - start >= shortest_s - 1e-6]
+
+
+def jumps_of(times: NDArray[np.float64], changes: NDArray[np.floating], over_usual: float) -> list[float]:
+    """When a picture differs from the one before by six levels and by `over_usual` times the median change of the
+    half second around. `times` are those of N frames, `changes` the N - 1 differences in levels.
+    """
+    jumps = []
     for number, change in enumerate(changes, 1):
         near = np.abs(times[1:] - times[number]) <= _AROUND_S
         near[number - 1] = False
         usual = float(np.median(changes[near])) if near.any() else 0.0
-        if change > _JUMP_LEVELS and change > _JUMP_TIMES * usual:
-            cuts.append(float(times[number]))
-    cuts.append(float(times[-1]) + frame_s)
-    return [(start, end) for start, end in pairwise(cuts) if end - start >= shortest_s - 1e-6]
+        if change > _JUMP_LEVELS and change > over_usual * usual:
+            jumps.append(float(times[number]))
+    return jumps
 
 
 def _changes(clip: Clip) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
