@@ -37,10 +37,11 @@ from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandbox
 from detector.sandbox.limits import MIB, SandboxLimits
 from detector.sandbox.parent import MissingInput, opened_input
 from detector.sandbox.video import SandboxedVideo
-from detector.timeline import regions_of, timeline_of, timeline_of_parts
+from detector.timeline import regions_of, timeline_of, timeline_of_joined
 from detector.verdict import Verdict
 from provenance.records import CredentialState, ManifestReport
 from provenance.trust import TrustStore
+from watermark.extraction import Extraction
 
 _CHUNK_BYTES = 1 << 20
 #: Re-encoded and scaled copies score .95 and more; a crop of 10 % scores .81. Below this the copy may be cut out,
@@ -219,7 +220,7 @@ class Detector:
             fingerprint_searched=pictures.fingerprint is not None,
             tags=pictures.tags,
             policy=self._policy(report, match.credential if match is not None and match.content_agrees else None),
-            timeline=timeline_of_parts(parts or joined) or timeline_of(extraction, match),
+            timeline=timeline_of_joined(parts or joined, timeline_of(extraction, match), _content_hex(extraction)),
             regions=regions_of(extraction, match),
             tamper_searched=extraction is not None or (match is not None and match.inspection is not None),
             parts=parts or joined,
@@ -240,6 +241,10 @@ def _shows_one(report: ManifestReport, match: ReleaseMatch | None) -> bool:
     if report.is_intact and report.trust_list is not None:
         return True
     return match is not None and match.shows_it_all
+
+
+def _content_hex(extraction: Extraction | None) -> str | None:
+    return extraction.payload.content_hex if extraction is not None and extraction.payload is not None else None
 
 
 def _settled_by(pictures: Pictures, report: ManifestReport, alike: ReleaseMatch | None) -> str:

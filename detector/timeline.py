@@ -39,9 +39,26 @@ def timeline_of(extraction: Extraction | None, match: ReleaseMatch | None) -> tu
     return tuple(blocks)
 
 
-def timeline_of_parts(parts: Sequence[ReleasedPart]) -> tuple[dict[str, Any], ...]:
-    """The stretches of a clip joined from several, as `alike`: what no single release could be compared with."""
-    return tuple(_block(one.start_s, one.end_s, "alike") for one in parts if one.found_by == "pictures")
+def timeline_of_joined(
+    parts: Sequence[ReleasedPart], of_one: Sequence[dict[str, Any]], content_hex: str | None
+) -> tuple[dict[str, Any], ...]:
+    """The timeline of a clip joined from several, `of_one` being that of the release which `content_hex` names.
+
+    Parts known by their pictures stand as `alike`: no single release could be compared with them. Where another
+    mark of ours was read nothing is missing or foreign: it stands as `marked`, without a p-value of its own.
+    """
+    if by_pictures := [one for one in parts if one.found_by == "pictures"]:
+        return tuple(_block(one.start_s, one.end_s, "alike") for one in by_pictures)
+    others = [one for one in parts if one.content_hex != content_hex]
+    return tuple(_under(block, others) for block in of_one)
+
+
+def _under(block: dict[str, Any], others: Sequence[ReleasedPart]) -> dict[str, Any]:
+    middle = (block["start_s"] + block["end_s"]) / 2
+    is_other = any(one.start_s <= middle < one.end_s for one in others)
+    if not is_other or block["state"] not in ("foreign", "unmarked"):
+        return block
+    return _block(block["start_s"], block["end_s"], "marked")
 
 
 def _block(start_s: float, end_s: float, state: str, p_value: float | None = None) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from core.clip import RGB, Clip
 from detector.boundaries import sharpened
 from detector.differences import differences_of
 from detector.edits import changes_of, edits_of
+from detector.findings import ReleasedPart
 from detector.inspection import Inspection, inspect
 from detector.matching import Stretch, stretches_of
 from detector.pictures import Pictures
 from detector.recovery import Recovery
 from detector.reference import MAX_PICTURES, read_reference, reference_of
 from detector.registration import Pair, candidates_of, register
-from detector.timeline import regions_of, timeline_of
+from detector.timeline import regions_of, timeline_of, timeline_of_joined
 from detector.watching import WatchedClip
 from provenance.fingerprint import ALGORITHM, SAMPLES_PER_S, fingerprint_clip, similarity
 from provenance.records import Fingerprint
@@ -323,6 +324,19 @@ def test_a_joined_clip_without_records_keeps_the_mark_s_own_times(make: Any) -> 
     recovery, pictures = joined_pictures(make, (1.5, 2.5))
     first, second = replace(recovery, repository=MemoryManifestRepository()).parts_of(pictures)
     assert (first.manifest_id, first.end_s, second.start_s) == (None, 1.5, 2.5)
+
+
+def test_where_another_mark_of_ours_stands_nothing_is_foreign() -> None:
+    """Of a joined clip the other part is marked too; foreign pictures under the first mark stay foreign."""
+    parts = (ReleasedPart(0.0, 2.0, "aa"), ReleasedPart(2.0, 4.0, "bb"))
+    states = ("marked", "foreign", "foreign", "unmarked")
+    of_one = [
+        {"start_s": float(i), "end_s": i + 1.0, "state": state, "p_value": 0.5} for i, state in enumerate(states)
+    ]
+    found = timeline_of_joined(parts, of_one, "aa")
+    assert [one["state"] for one in found] == ["marked", "foreign", "marked", "marked"]
+    assert [one["p_value"] for one in found] == [0.5, 0.5, None, None]
+    assert timeline_of_joined((), of_one, "aa") == tuple(of_one)
 
 
 def test_two_marks_at_once_are_no_join(make: Any) -> None:
