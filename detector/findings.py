@@ -161,6 +161,7 @@ class Findings:
     `marked` is the release that a mark led to, `alike` the most alike one by fingerprint; often the same.
     `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
     stretches of the clip come from different releases: it was joined from them. `leads` weigh nothing.
+    `provisos` are sentences on how the file came here, for the limits of the verdict.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)
@@ -178,6 +179,7 @@ class Findings:
     tamper_searched: bool = False
     parts: tuple[ReleasedPart, ...] = ()
     leads: tuple[Lead, ...] = ()
+    provisos: tuple[str, ...] = ()
 
     @property
     def match(self) -> ReleaseMatch | None:

@@ -167,7 +167,7 @@ def _limits(findings: Findings) -> tuple[str, ...]:
     report = findings.manifest
     for listed in {report.trust_list or report.lapsed_trust_list} - {None}:
         lines.append(f"Trust rests on the list “{plain(listed)}”, published {plain(report.trust_list_date)}.")
-    return tuple(lines)
+    return (*lines, *findings.provisos)
 
 
 def _manifest(report: ManifestReport) -> dict[str, Any] | None:

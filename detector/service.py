@@ -77,17 +77,20 @@ class Detector:
     kept_frame_bytes: int = 384 * MIB
     references: ReferenceLookup | None = None
 
-    def verify(self, path: Path, *, progress: Progress = silent, is_segment: bool = False) -> Verdict:
+    def verify(
+        self, path: Path, *, progress: Progress = silent, is_segment: bool = False, provisos: tuple[str, ...] = ()
+    ) -> Verdict:
         """The verdict on the file at `path`. Whatever the file holds ends in a verdict, never in an error.
 
         A piece of a stream (`is_segment`, `detector.streams`) is judged by its pictures: it was put together here,
-        so a credential in it is bound to other bytes.
+        so a credential in it is bound to other bytes. `provisos` are sentences for the verdict's limits: what the
+        caller knows of how the file came to be.
 
         Raises:
             MissingInput: there is no such file, or it may not be read.
             ServiceUnreachable: the repository can't be asked.
         """
-        return fuse(self.gather(path, progress=progress, is_segment=is_segment))
+        return fuse(replace(self.gather(path, progress=progress, is_segment=is_segment), provisos=provisos))
 
     def gather(self, path: Path, *, progress: Progress = silent, is_segment: bool = False) -> Findings:
         """Everything that can be read from the file, unjudged. Raises as `verify` does."""

@@ -1,16 +1,18 @@
 """A stream in segments (HLS, DASH) as a row of short clips: read piece by piece, in the memory of one piece.
 
-The playlist is parsed in a confined child; names in it are followed only to regular files in the playlist's own
-folder or below. Nothing is fetched, and no segment is looked into here: bytes are only put one behind the other.
+The playlist is parsed in a confined child. In a folder (`OnDisk`) its names are followed only to regular files in
+the playlist's own folder or below, and nothing is fetched; at an address (`detector.fetchedstreams`) every name is
+fetched behind guards. No segment is looked into here: bytes are only put one behind the other.
 Refuses to know: credentials of streams, which are bound to each segment, and live playlists' later segments.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from core.errors import UnreadableInput
@@ -30,11 +32,64 @@ _ELSEWHERE = "Only files in the playlist's own folder and below it are read; not
 
 @dataclass(frozen=True)
 class Piece:
-    """So many bytes of a file from `offset` on; all the rest where `length` is None."""
+    """So many bytes of a file from `offset` on; all the rest where `length` is None.
+
+    `url` is where it is fetched from, and `path` then only its name; empty for a file on the disk.
+    """
 
     path: Path
     offset: int = 0
     length: int | None = None
+    url: str = ""
+
+
+class SegmentSource(Protocol):
+    """Where a stream's playlists and segments lie. Every method raises UnreadableInput for what may not be read."""
+
+    def playlist(self, at: Piece) -> tuple[dict[str, Any], Piece]:
+        """What a playlist says (see `read_playlist`), and from where its names are to be followed."""
+        ...
+
+    def named(self, at: Piece, name: str) -> Piece:
+        """The file that a playlist means by a name."""
+        ...
+
+    def bytes_of(self, piece: Piece, most: int, *, is_shared: bool = False) -> Iterator[bytes]:
+        """A piece's bytes, in chunks, `most` of them: more are refused as `too_large`. `is_shared`: other windows
+        will ask for it too."""
+        ...
+
+
+class OnDisk:
+    """A stream in a folder: the playlist's own folder and what lies below it, links followed first."""
+
+    def playlist(self, at: Piece) -> tuple[dict[str, Any], Piece]:
+        """What a playlist says. Raises MissingInput where there is none."""
+        return read_playlist(at.path), at
+
+    def named(self, at: Piece, name: str) -> Piece:
+        """The file of that name. Raises UnreadableInput (`segment_elsewhere`) for one outside."""
+        return Piece(_inside(at.path.parent, name))
+
+    def bytes_of(self, piece: Piece, most: int, *, is_shared: bool = False) -> Iterator[bytes]:
+        """A file's bytes. Raises as `detector.sandbox.parent.opened_input`."""
+        with opened_input(piece.path, SandboxLimits()) as file:
+            file.seek(piece.offset)
+            left = piece.length
+            while left is None or left > 0:
+                chunk = file.read(min(_CHUNK_BYTES, left if left is not None else _CHUNK_BYTES))
+                if not chunk:
+                    break
+                most -= len(chunk)
+                if most < 0:
+                    raise over_a_window()
+                left = None if left is None else left - len(chunk)
+                yield chunk
+        if left:
+            raise too_short(piece)
+
+
+ON_DISK = OnDisk()
 
 
 @dataclass(frozen=True)
@@ -53,27 +108,33 @@ class Window:
     start_s: float
     end_s: float
     segments: tuple[Segment, ...]
+    source: SegmentSource = field(default=ON_DISK, repr=False, compare=False)
 
     @contextmanager
     def joined(self) -> Iterator[Path]:
-        """The window as one file, gone when the block ends.
-
-        Raises:
-            UnreadableInput: a segment is missing, no regular file, shorter than the playlist says, or they are over
-                1 GiB together.
-        """
+        """The window as one file, gone when the block ends. Raises as `write_to`."""
         first = self.segments[0]
-        pieces = [*([first.init] if first.init is not None else []), *(one.piece for one in self.segments)]
         suffix = ".mp4" if first.init is not None else first.piece.path.suffix
         with TemporaryDirectory(prefix="reelproof-window-") as folder:
             path = Path(folder) / f"window{suffix}"
-            left = _MAX_WINDOW_BYTES
-            with path.open("wb") as target:
-                for piece in pieces:
-                    for chunk in _bytes_of(piece, left):
-                        left -= len(chunk)
-                        target.write(chunk)
+            self.write_to(path)
             yield path
+
+    def write_to(self, path: Path) -> None:
+        """Write the window into one file.
+
+        Raises:
+            UnreadableInput: a segment is missing, no regular file, shorter than the playlist says, or they are over
+                1 GiB together; of a stream at an address also what `detector.fetchedstreams.Site` refuses.
+        """
+        init = self.segments[0].init
+        pieces = [*([init] if init is not None else []), *(one.piece for one in self.segments)]
+        left = _MAX_WINDOW_BYTES
+        with path.open("wb") as target:
+            for piece in pieces:
+                for chunk in self.source.bytes_of(piece, left, is_shared=piece is init):
+                    left -= len(chunk)
+                    target.write(chunk)
 
 
 @dataclass(frozen=True)
@@ -83,21 +144,27 @@ class SegmentedStream:
     path: Path
     segments: tuple[Segment, ...]
     is_live: bool
+    source: SegmentSource = field(default=ON_DISK, repr=False, compare=False)
 
     @classmethod
     def opened(cls, path: Path) -> "SegmentedStream":
-        """The stream behind a playlist; of several variants the one with the highest rate.
+        """The stream behind a playlist on the disk; of several variants the one with the highest rate.
 
         Raises:
             MissingInput: no such playlist. UnreadableInput: `not_a_video` (no playlist, or an empty one),
                 `encrypted_stream`, `too_large`, `segment_elsewhere`, or what a failing child gives.
         """
+        return cls.of(Piece(path), ON_DISK)
+
+    @classmethod
+    def of(cls, at: Piece, source: SegmentSource) -> "SegmentedStream":
+        """The same for a playlist anywhere. Raises as `opened`, and as the source does."""
         for _ in range(_MAX_DEPTH):
-            told = _read(path)
+            told, at = source.playlist(at)
             if not told["variants"]:
-                return cls(path, _segments(path.parent, told["segments"]), bool(told["is_live"]))
+                return cls(at.path, _segments(source, at, told["segments"]), bool(told["is_live"]), source)
             best = max(told["variants"], key=lambda one: int(one["bandwidth"]))
-            path = _inside(path.parent, best["name"])
+            at = source.named(at, best["name"])
         raise unreadable("playlists name playlists without end", "not_a_video", "Give the playlist of one variant.")
 
     def windows(self, seconds: float = WINDOW_S) -> Iterator[Window]:
@@ -107,15 +174,31 @@ class SegmentedStream:
         start_s = now_s = 0.0
         for one in self.segments:
             if held and (now_s - start_s >= seconds or one.init != held[0].init):
-                yield Window(start_s, now_s, tuple(held))
+                yield Window(start_s, now_s, tuple(held), self.source)
                 held, start_s = [], now_s
             held.append(one)
             now_s += one.seconds
         if held:
-            yield Window(start_s, now_s, tuple(held))
+            yield Window(start_s, now_s, tuple(held), self.source)
+
+    def whole(self) -> Window:
+        """The stream as one window. Raises UnreadableInput (`stream_in_parts`) where players begin anew in it."""
+        windows = list(self.windows(math.inf))
+        if len(windows) > 1:
+            raise unreadable(
+                f"the stream begins anew {len(windows) - 1} times and can't be joined into one clip",
+                "stream_in_parts",
+                "`reelproof verify` with its address judges it window by window.",
+            )
+        return windows[0]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_playlist(path: Path) -> dict[str, Any]:
+    """What stands in a playlist, read in a confined child: `variants`, `segments`, `is_live`.
+
+    Raises:
+        MissingInput: no such file. UnreadableInput: what it holds can't be read.
+    """
     with opened_input(path, _LIMITS) as file, ConfinedChild(_JOB, file, _LIMITS, {}) as child:
         told = next(child.replies(), None)
     if not isinstance(told, dict) or not {"variants", "segments", "is_live"} <= set(told):
@@ -123,15 +206,31 @@ def _read(path: Path) -> dict[str, Any]:
     return told
 
 
-def _segments(folder: Path, told: Sequence[Mapping[str, Any]]) -> tuple[Segment, ...]:
+def over_a_window() -> UnreadableInput:
+    """Too many bytes for one window."""
+    return unreadable("the segments of one window are over 1 GiB", "too_large", "Cut it into more segments.")
+
+
+def too_short(piece: Piece) -> UnreadableInput:
+    """A file that ends before the range which the playlist names does."""
+    return unreadable(
+        f"{piece.path.name} is shorter than the playlist says",
+        "not_a_video",
+        "Check that the stream was copied whole.",
+    )
+
+
+def _segments(source: SegmentSource, at: Piece, told: Sequence[Mapping[str, Any]]) -> tuple[Segment, ...]:
     if not told:
         raise unreadable("the playlist names no segment of pictures", "not_a_video", "Give one that does.")
     kept: dict[str, Piece] = {}
 
     def piece(one: Mapping[str, Any]) -> Piece:
-        path = kept.setdefault(str(one["name"]), Piece(_inside(folder, str(one["name"])))).path
+        name = str(one["name"])
+        if name not in kept:
+            kept[name] = source.named(at, name)
         length = None if one["length"] is None else int(one["length"])
-        return Piece(path, int(one["offset"]), length)
+        return Piece(kept[name].path, int(one["offset"]), length, kept[name].url)
 
     return tuple(
         Segment(piece(one), float(one["seconds"]), piece(one["init"]) if one["init"] is not None else None)
@@ -148,26 +247,3 @@ def _inside(folder: Path, name: str) -> Path:
     if not path.is_relative_to(folder.resolve()):
         raise unreadable("the playlist names a file outside its own folder", "segment_elsewhere", _ELSEWHERE)
     return path
-
-
-def _bytes_of(piece: Piece, most: int) -> Iterator[bytes]:
-    with opened_input(piece.path, SandboxLimits()) as file:
-        file.seek(piece.offset)
-        left = piece.length
-        while left is None or left > 0:
-            chunk = file.read(min(_CHUNK_BYTES, left if left is not None else _CHUNK_BYTES))
-            if not chunk:
-                break
-            most -= len(chunk)
-            if most < 0:
-                raise unreadable(
-                    "the segments of one window are over 1 GiB", "too_large", "Cut it into more segments."
-                )
-            left = None if left is None else left - len(chunk)
-            yield chunk
-    if left:
-        raise UnreadableInput(
-            f"{piece.path.name} is shorter than the playlist says",
-            code="not_a_video",
-            hint="Check that the stream was copied whole.",
-        )

@@ -31,11 +31,13 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came back: HTTP status, media type (lower case, without parameters), body."""
+    """What came back: HTTP status, media type (lower case, without parameters), body, and from which address after
+    all redirects."""
 
     status: int
     media_type: str
     body: bytes
+    url: str = ""
 
 
 def fetch(
@@ -45,8 +47,12 @@ def fetch(
     method: str = "GET",
     body: bytes | None = None,
     media_type: str = "",
+    span: tuple[int, int] | None = None,
 ) -> Fetched:
     """What stands at an address. A status of 400 and above is an answer, not an error.
+
+    `span` asks for so many bytes from an offset on (offset, length); a server may send the whole all the same (200,
+    not 206).
 
     Raises:
         UsageError: `bad_url`, `private_address`: nothing was asked for there.
@@ -56,6 +62,8 @@ def fetch(
     headers = {"Accept": "*/*", "User-Agent": "reelproof", "Connection": "close"}
     if body is not None:
         headers["Content-Type"] = media_type or "application/octet-stream"
+    if span is not None:
+        headers["Range"] = f"bytes={span[0]}-{span[0] + span[1] - 1}"
     for _ in range(limits.max_redirects + 1):
         connection, path = _connection(url, limits, deadline)
         try:
@@ -66,7 +74,7 @@ def fetch(
                 url = urljoin(url, location)
                 continue
             kind = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-            return Fetched(response.status, kind, _read(response, connection, limits, deadline))
+            return Fetched(response.status, kind, _read(response, connection, limits, deadline), url)
         except (OSError, http.client.HTTPException) as error:
             raise _failed(f"{urlsplit(url).hostname} did not answer: {type(error).__name__}") from error
         finally:

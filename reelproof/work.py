@@ -168,7 +168,13 @@ def _seal(services: "Services", run: JobRun) -> dict[str, Any]:
 
 def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
     clip = _uploaded(run)
-    verdict = services.detector.verify(clip, progress=lambda done: run.watch("verify", done))
+    stream = run.request.get("stream")
+    verdict = services.detector.verify(
+        clip,
+        progress=lambda done: run.watch("verify", done),
+        is_segment=stream is not None,
+        provisos=_provisos(stream) if stream is not None else (),
+    )
     answer = verdict.to_json()
     write_atomically(run.folder / "verdict.json", json.dumps(answer).encode(), mode=0o600)
     pictures, originals = thumbnails_of(clip), services.detector.kept_pictures(verdict)
@@ -176,6 +182,17 @@ def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
     write_atomically(pdf_path(run.folder), render_pdf(verdict, pictures, originals), mode=0o600)
     write_atomically(card_path(run.folder), render_fragment(verdict, pictures, originals).encode(), mode=0o600)
     return {"conclusion": answer["conclusion"], "origin": answer["origin"]}
+
+
+def _provisos(stream: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the verdict on a fetched stream must say beside its findings."""
+    count = int(stream["segments"])
+    joined = (
+        f"The file was put together from the {count} segment{'s' if count > 1 else ''} of a stream, of the variant "
+        "with the highest rate; its hash is of them one behind the other."
+    )
+    live = "The stream had no end yet: what its playlist named at that moment was judged."
+    return (joined, live) if stream["is_live"] else (joined,)
 
 
 def _uploaded(run: JobRun) -> Path:

@@ -7,6 +7,7 @@ anything, and the parent decides which names it follows. RFC 8216 (HLS), ISO/IEC
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 from xml.etree import ElementTree
 
 from core.errors import UnreadableInput
@@ -69,7 +70,7 @@ def _hls(text: str) -> dict[str, Any]:
         elif tag == "#EXT-X-MAP":
             listed = _attributes(rest)
             init = _ranged(listed.get("URI", ""), listed.get("BYTERANGE", ""), {})
-        elif tag == "#EXT-X-KEY" and _attributes(rest).get("METHOD") != "NONE":
+        elif tag in ("#EXT-X-KEY", "#EXT-X-SESSION-KEY") and _attributes(rest).get("METHOD") != "NONE":
             raise _unreadable("the stream is encrypted", "encrypted_stream")
         elif tag == "#EXT-X-ENDLIST":
             is_live = False
@@ -128,7 +129,9 @@ def _dash(text: str) -> dict[str, Any]:
         chosen = _best(period)
         if chosen is None:
             continue
-        folder = "".join(one.findtext("BaseURL") or "" for one in (root, period, chosen[0]))
+        folder = ""
+        for one in (root, period, chosen[0]):
+            folder = _under(folder, one.findtext("BaseURL"))
         for segment in _dash_segments(period, *chosen, folder, _duration(period.get("duration")) or whole):
             segments.append(segment)
             if len(segments) > MAX_SEGMENTS:
@@ -155,7 +158,7 @@ def _dash_segments(
     folder: str,
     whole_s: float | None,
 ) -> Iterator[dict[str, Any]]:
-    own = folder + (chosen.findtext("BaseURL") or "")
+    own = _under(folder, chosen.findtext("BaseURL"))
     for level in (chosen, group, period):
         template, listed = level.find("SegmentTemplate"), level.find("SegmentList")
         if template is not None:
@@ -174,10 +177,10 @@ def _from_template(
     scale = max(1, _whole(template.get("timescale", "1")))
     number = _whole(template.get("startNumber", "1"))
     first = template.get("initialization")
-    init = _piece(folder + _filled(first, chosen, number, 0)) if first else None
+    init = _piece(_under(folder, _filled(first, chosen, number, 0))) if first else None
     media = template.get("media", "")
     for time, length in _times(template, scale, whole_s):
-        name = folder + _filled(media, chosen, number, time)
+        name = _under(folder, _filled(media, chosen, number, time))
         yield {**_piece(name), "seconds": length / scale, "init": init}
         number += 1
 
@@ -223,8 +226,19 @@ def _spanned(folder: str, name: str | None, span: str | None) -> Piece:
     """A piece by DASH's byte range `first-last`; without a name it lies in the base file."""
     first, _, last = (span or "").partition("-")
     if not last:
-        return _piece(folder + (name or ""))
-    return _piece(folder + (name or ""), _whole(first), _whole(last) - _whole(first) + 1)
+        return _piece(_under(folder, name))
+    return _piece(_under(folder, name), _whole(first), _whole(last) - _whole(first) + 1)
+
+
+def _under(folder: str, name: str | None) -> str:
+    """A name as it reads from a base address (RFC 3986, section 5): a folder's, or an address of its own."""
+    name = (name or "").strip()
+    if not folder or not name:
+        return name or folder
+    try:
+        return urljoin(folder, name)
+    except ValueError as error:
+        raise _unreadable("the playlist names a file by an address that is none", "not_a_video") from error
 
 
 def _duration(text: str | None) -> float | None:

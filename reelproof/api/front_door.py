@@ -33,13 +33,14 @@ class ServiceLimits:
     """What one request may cost. Bytes, seconds, bytes a second.
 
     A body may take `body_grace_s` plus its size over `body_min_rate`: slow phones get through, a connection
-    held open with a byte now and then does not. `fetch` bounds a clip that is fetched from an address; it lies in
-    memory until it is whole, so few are fetched at once.
+    held open with a byte now and then does not. `fetch` bounds a clip that is fetched from an address, or all of a
+    stream (at most `stream_segments` files of it); it lies in memory until it is whole, so few are fetched at once.
     """
 
     upload_bytes: int = 512 * _MIB
     fetch: FetchLimits = _FETCH
     fetches_at_once: int = 2
+    stream_segments: int = 600
     small_body_bytes: int = _MIB
     body_grace_s: float = 20.0
     body_min_rate: int = 16 * 1024

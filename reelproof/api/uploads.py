@@ -1,9 +1,11 @@
 """From an upload or an address to a job: the file into the job's private folder, the job into the queue."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +13,8 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import UsageError
-from provenance.fetching import fetch
+from detector.fetchedstreams import StreamLimits, is_playlist, stream_behind
+from provenance.fetching import Fetched, FetchLimits, fetch
 from reelproof.api.bodies import Form, cleaned_name, receive_upload
 from reelproof.api.front_door import FrontDoor, new_job_id
 from reelproof.job_values import Job, QueueFull
@@ -38,10 +41,12 @@ async def submit_upload(
 
 
 async def submit_fetched(door: FrontDoor, kind: str, url: str) -> Job:
-    """Fetch a clip from a public https address and submit the job that reads it.
+    """Fetch a clip, or a stream in segments as one clip, from a public https address and submit the job that reads
+    it.
 
     Raises:
         UsageError: `bad_url`, `private_address`, `url_refused` (it answers with another status than 200).
+        UnreadableInput: a playlist that can't be followed (`detector.fetchedstreams`, `SegmentedStream.whole`).
         ServiceUnreachable: as `provenance.fetching.fetch`. QueueFull: `fetches_busy`.
     """
     job_id = new_job_id(kind)
@@ -64,6 +69,7 @@ def _place_for(door: FrontDoor, job_id: str) -> Iterator[None]:
 
 def _fetched(door: FrontDoor, kind: str, job_id: str, url: str) -> Job:
     limits = replace(door.limits.fetch, max_bytes=min(door.limits.fetch.max_bytes, door.limits.upload_bytes))
+    began_s = time.monotonic()
     fetched = fetch(url, limits)
     if fetched.status != _FOUND:
         raise UsageError(
@@ -75,11 +81,24 @@ def _fetched(door: FrontDoor, kind: str, job_id: str, url: str) -> Job:
     folder = door.jobs.folder(job_id)
     try:
         upload_folder(folder).mkdir(parents=True, mode=0o700, exist_ok=True)
-        (upload_folder(folder) / name).write_bytes(fetched.body)
-        return door.jobs.submit(kind, job_id, {"file_name": name})
+        request: dict[str, Any] = {"file_name": name}
+        if is_playlist(fetched):
+            left_s = limits.wall_s - (time.monotonic() - began_s)
+            request["stream"] = _joined(door, fetched, replace(limits, wall_s=left_s), upload_folder(folder) / name)
+        else:
+            (upload_folder(folder) / name).write_bytes(fetched.body)
+        return door.jobs.submit(kind, job_id, request)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _joined(door: FrontDoor, playlist: Fetched, limits: FetchLimits, path: Path) -> dict[str, Any]:
+    """Fetch a stream's segments into one file, within what a clip may cost; what the job is told of it."""
+    costs = StreamLimits(limits, limits.max_bytes, door.limits.stream_segments, limits.wall_s)
+    stream = stream_behind(playlist, costs)
+    stream.whole().write_to(path)
+    return {"segments": len(stream.segments), "is_live": stream.is_live}
 
 
 def job_object(job: Job, kind: str, address: str, **more: Any) -> dict[str, Any]:

@@ -62,8 +62,8 @@ async def verify(request: Request, door: Door, wait: bool = True, webhook: Webho
 
 @router.post("/v1/verify/url", openapi_extra=URL_BODY)
 async def verify_url(request: Request, door: Door, wait: bool = True, webhook: Webhook = None) -> Response:
-    """The same for a clip at an address (`url`). Off unless REELPROOF_FETCH_URLS is set; then only public https
-    hosts are fetched from, and at most 128 MiB."""
+    """The same for a clip, or an HLS or DASH playlist, at an address (`url`). Off unless REELPROOF_FETCH_URLS is
+    set; then only public https hosts are fetched from, and at most 128 MiB."""
     if not door.services.settings.fetch_urls:
         raise NotSupported(
             "this server does not fetch clips from addresses",

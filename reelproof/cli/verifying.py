@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import RequirementNotMet, UnreadableInput, UsageError
+from reelproof.cli.addresses import fetched, is_address, kept_for_now, stream_limits
 from reelproof.cli.output import note, out, show_json, watching
 from reelproof.settings import load_settings
 
 if TYPE_CHECKING:
+    from detector.streams import SegmentedStream
     from detector.verdict import Verdict
     from reelproof.wiring import Services
 
@@ -26,8 +28,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 def verify(
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH...", help="Clips, folders of clips, or one HLS or DASH playlist."),
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Clips, folders of clips, one HLS or DASH playlist, or an https address.",
+        ),
     ] = None,
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write the report of one clip as a web page.")] = None,
@@ -48,18 +53,35 @@ def verify(
     ] = None,
 ) -> None:
     """Say where clips come from and what that rests on. A folder or many files is a batch, one line each; a stream
-    in segments (.m3u8, .mpd with its files) one line for every ten seconds.
+    in segments (.m3u8, .mpd with its files) one line for every ten seconds. An https address is fetched, and the
+    segments that a playlist there names; nothing of it is kept.
     """
     from detector.verdict import Conclusion
 
     if bundle is not None:
-        _check_bundle(bundle, paths or [], as_json)
+        _check_bundle(bundle, [Path(one) for one in paths or ()], as_json)
         return
     known = [str(conclusion) for conclusion in Conclusion]
     if require is not None and require not in known:
         raise UsageError(f"{require!r} is no conclusion", code="require", hint=f"One of {', '.join(known)}.")
-    clips = _clips_under([*(paths or []), *(_named_in(listed) if listed is not None else ())])
+    named = [*(paths or []), *(_named_in(listed) if listed is not None else ())]
     written = _Written(html, pdf, bundle_out)
+    if any(is_address(one) for one in named):
+        url = _one_address(named, resume)
+        conclusions = _at_address(url, as_json, written)
+        clips = [url] * len(conclusions)
+    else:
+        clips, conclusions = _on_disk(named, as_json, written, resume)
+    _require(require, clips, conclusions)
+    if len(conclusions) == 1 and conclusions[0] == Conclusion.UNREADABLE:
+        raise typer.Exit(5)
+
+
+def _on_disk(
+    named: list[str], as_json: bool, written: "_Written", resume: Path | None
+) -> tuple[list[str], list[str]]:
+    """Every clip (or window of a stream) and its conclusion."""
+    clips = _clips_under([Path(one) for one in named])
     if written.is_asked and len(clips) != 1:
         raise UsageError(
             "--html, --pdf and --bundle-out take one clip",
@@ -67,15 +89,36 @@ def verify(
             hint="Verify the clips one by one for those.",
         )
     if len(clips) == 1 and clips[0].suffix.lower() in PLAYLIST_SUFFIXES:
-        conclusions = _stream(clips[0], as_json, written)
+        conclusions = _playlist(clips[0], as_json, written)
         clips = clips * len(conclusions)
     elif len(clips) == 1 and resume is None:
         conclusions = [_one(clips[0], as_json, written)]
     else:
         conclusions = _batch(clips, as_json, resume)
-    _require(require, clips, conclusions)
-    if len(conclusions) == 1 and conclusions[0] == Conclusion.UNREADABLE:
-        raise typer.Exit(5)
+    return [str(clip) for clip in clips], conclusions
+
+
+def _one_address(named: list[str], resume: Path | None) -> str:
+    if len(named) > 1 or resume is not None:
+        raise UsageError(
+            "an address is verified by itself, without other clips and without --resume",
+            code="one_address",
+            hint="Give one address at a time, or download the clips and give their folder.",
+        )
+    return named[0]
+
+
+def _at_address(url: str, as_json: bool, written: "_Written") -> list[str]:
+    """The conclusion on a clip at an address, or on every window of a stream there."""
+    from detector.fetchedstreams import is_playlist, stream_behind
+
+    limits = stream_limits()
+    answer = fetched(url, limits)
+    if is_playlist(answer):
+        written.refuse_for_streams()
+        return _stream(stream_behind(answer, limits), url, as_json)
+    with kept_for_now(answer) as clip:
+        return [_one(clip, as_json, written)]
 
 
 @dataclass(frozen=True)
@@ -90,9 +133,18 @@ class _Written:
     def is_asked(self) -> bool:
         return (self.html or self.pdf or self.bundle) is not None
 
+    def refuse_for_streams(self) -> None:
+        """Raises UsageError where a report of one clip is asked for of a stream."""
+        if self.is_asked:
+            raise UsageError(
+                "--html, --pdf and --bundle-out take one clip, not a stream",
+                code="one_clip",
+                hint="Put the segments in question into one file and verify that.",
+            )
 
-def _require(require: str | None, clips: list[Path], conclusions: list[str]) -> None:
-    unmet = [str(clip) for clip, found in zip(clips, conclusions, strict=True) if require and found != require]
+
+def _require(require: str | None, clips: list[str], conclusions: list[str]) -> None:
+    unmet = [clip for clip, found in zip(clips, conclusions, strict=True) if require and found != require]
     if unmet:
         raise RequirementNotMet(
             f"{len(unmet)} of {len(clips)} clips are not {require}: {', '.join(unmet[:_SHOWN_UNMET])}",
@@ -117,17 +169,16 @@ def _one(clip: Path, as_json: bool, written: _Written) -> str:
     return str(verdict.conclusion)
 
 
-def _stream(playlist: Path, as_json: bool, written: _Written) -> list[str]:
-    """Every window's conclusion, told as soon as it is there. Raises UnreadableInput for what is no playlist."""
+def _playlist(playlist: Path, as_json: bool, written: _Written) -> list[str]:
+    """Every window's conclusion of a stream on the disk. Raises UnreadableInput for what is no playlist."""
     from detector.streams import SegmentedStream
 
-    if written.is_asked:
-        raise UsageError(
-            "--html, --pdf and --bundle-out take one clip, not a stream",
-            code="one_clip",
-            hint="Put the segments in question into one file and verify that.",
-        )
-    stream = SegmentedStream.opened(playlist)
+    written.refuse_for_streams()
+    return _stream(SegmentedStream.opened(playlist), str(playlist), as_json)
+
+
+def _stream(stream: "SegmentedStream", place: str, as_json: bool) -> list[str]:
+    """Every window's conclusion, told as soon as it is there."""
     if stream.is_live:
         note("the playlist has no end yet: what stands in it now is judged")
     services, conclusions = _services(), []
@@ -136,7 +187,7 @@ def _stream(playlist: Path, as_json: bool, written: _Written) -> list[str]:
             verdict = services.detector.verify(clip, is_segment=True)
         conclusions.append(str(verdict.conclusion))
         if as_json:
-            at = {"path": str(playlist), "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
+            at = {"path": place, "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
             show_json({**verdict.to_json(), **at}, pretty=False)
         else:
             at_s = f"{window.start_s:8.1f}-{window.end_s:.1f} s"
@@ -219,7 +270,7 @@ def _clips_under(paths: list[Path]) -> list[Path]:
     return clips
 
 
-def _named_in(file: Path) -> Iterator[Path]:
+def _named_in(file: Path) -> Iterator[str]:
     """The paths in a list, one a line; empty lines and those that begin with # are left out."""
     try:
         lines = file.read_text().splitlines()
@@ -227,7 +278,7 @@ def _named_in(file: Path) -> Iterator[Path]:
         raise UnreadableInput(
             f"the list {file} can't be read", code="list_unreadable", hint="A text file with one path a line."
         ) from error
-    return (Path(line.strip()) for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    return (line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
 def _write_pages(services: "Services", clip: Path, verdict: "Verdict", written: _Written) -> None:

@@ -50,6 +50,15 @@ def small_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds at 12 frames a second with a picture of its own in each."""
+    path = tmp_path_factory.mktemp("whole") / "whole.mp4"
+    frames = np.concatenate([moving_picture(12, seed=seed).to_array() for seed in range(6)])
+    write_clip(Clip.from_array(frames, 12), path, crf=18, preset="veryfast")
+    return path
+
+
 def vp9_bomb(keyframe: bytes, width: int, height: int, repeats: int) -> bytes:
     """An IVF file that shows one picture again and again: one byte (`show_existing_frame`) a frame."""
     header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"VP90", width, height, 30, 1, 0, 0)

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -11,51 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.clip import Clip
 from core.errors import UnreadableInput
-from core.video import open_clip, write_clip
+from core.video import open_clip
 from detector.sandbox import playlist_job
 from detector.service import Detector
 from detector.streams import SegmentedStream
 from detector.verdict import Conclusion
 from provenance.repository import MemoryManifestRepository
 from provenance.trust import TrustStore
+from tests.detector.segmenting import KINDS, segmented
 from watermark.pixel import PixelWatermark
 
-SECONDS, FPS = 6, 12
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, moving: Callable[..., Clip]) -> Path:
-    """Six seconds with a picture of its own in each."""
-    path = tmp_path_factory.mktemp("whole") / "whole.mp4"
-    frames = np.concatenate([moving(FPS, seed=seed).to_array() for seed in range(SECONDS)])
-    write_clip(Clip.from_array(frames, FPS), path, crf=18, preset="veryfast")
-    return path
-
-
-def segmented(whole: Path, target: Path, kind: str, **options: str) -> Path:
-    """The clip as a stream of segments of a second, written by ffmpeg's own muxer."""
-    settled = {"hls_time": "1", "hls_playlist_type": "vod", "seg_duration": "1", **options}
-    known = {name: value for name, value in settled.items() if name.startswith("hls") == (kind == "hls")}
-    with av.open(str(whole)) as source, av.open(str(target), "w", format=kind, options=known) as output:
-        video = output.add_stream("libx264", rate=FPS, options={"g": str(FPS), "crf": "20", "sc_threshold": "0"})
-        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
-        for frame in source.decode(video=0):
-            frame.pict_type = av.video.frame.PictureType.NONE
-            output.mux(video.encode(frame))
-        output.mux(video.encode())
-    return target
-
-
-KINDS = {
-    "HLS, MPEG-TS": ("hls", "stream.m3u8", {}),
-    "HLS, fragmented MP4": ("hls", "stream.m3u8", {"hls_segment_type": "fmp4"}),
-    "HLS, one file in ranges": ("hls", "stream.m3u8", {"hls_flags": "single_file"}),
-    "DASH, numbered": ("dash", "stream.mpd", {"use_timeline": "0"}),
-    "DASH, with a timeline": ("dash", "stream.mpd", {"use_timeline": "1"}),
-    "DASH, one file": ("dash", "stream.mpd", {"single_file": "1"}),
-}
+SECONDS = 6
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

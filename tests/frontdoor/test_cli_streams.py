@@ -1,10 +1,14 @@
 """`verify` of a stream in segments: a line for each window, as it comes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from reelproof.cli import addresses, verifying
+from tests.detector.segmenting import Site, served
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -48,3 +52,55 @@ def test_a_playlist_that_leads_elsewhere_is_refused(command: Command, tmp_path: 
     code, _, said = command("verify", tmp_path / "stream.m3u8")
     assert code == 5
     assert "own folder" in said
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site on loopback that this command line may reach; `addresses.stream_limits` stays as it is."""
+    limits = addresses.stream_limits()
+    near = replace(limits, fetch=replace(limits.fetch, allows_private=True))
+    monkeypatch.setattr(verifying, "stream_limits", lambda: near)
+    with served(tmp_path) as found:
+        yield found
+
+
+def test_a_stream_at_an_address_gives_the_same_lines(command: Command, tmp_path: Path, site: Site) -> None:
+    """Window by window, as from the folder, under the address that was given."""
+    stream(tmp_path, 5)
+    code, said, _ = command("verify", f"{site.url}/stream.m3u8?token=1", "--json")
+    assert code == 0
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [(one["start_s"], one["end_s"]) for one in lines] == [(0.0, 12.0), (12.0, 24.0), (24.0, 30.0)]
+    assert {one["path"] for one in lines} == {f"{site.url}/stream.m3u8?token=1"}
+    code, _, said = command("verify", f"{site.url}/stream.m3u8", "--html", tmp_path / "out.html")
+    assert (code, "hint:" in said) == (2, True)
+
+
+def test_a_clip_at_an_address_is_fetched(command: Command, tmp_path: Path, site: Site) -> None:
+    """One verdict, and a report where one is asked for; what is not there, or no clip, ends like a file."""
+    (tmp_path / "clip.mp4").write_bytes(b"no clip")
+    report = tmp_path / "report.html"
+    code, said, _ = command("verify", f"{site.url}/clip.mp4", "--json", "--html", report)
+    assert (code, json.loads(said)["conclusion"]) == (5, "unreadable")
+    assert report.is_file()
+    code, _, said = command("verify", f"{site.url}/none.mp4")
+    assert (code, "status 404" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/a.m3u8", "https://127.0.0.1/a.m3u8", "https://[::1]/", "https://u:p@example.org/a"]
+)
+def test_the_command_line_keeps_the_guards_of_the_server(command: Command, url: str) -> None:
+    """No other scheme, no private place, no password: refused as usage before anything is asked."""
+    code, said, err = command("verify", url, "--json")
+    assert (code, said) == (2, "")
+    assert "hint:" in err
+
+
+def test_an_address_is_verified_by_itself(command: Command, tmp_path: Path) -> None:
+    """Beside other clips, in a list or with --resume it is refused, and nothing is fetched."""
+    (tmp_path / "list").write_text("https://example.org/a.mp4\n/b.mp4\n")
+    for given in (("https://example.org/a.mp4", "b.mp4"), ("--list", tmp_path / "list"),
+                  ("https://example.org/a.mp4", "--resume", tmp_path / "kept")):  # fmt: skip
+        code, _, said = command("verify", *given)
+        assert (code, "one address" in said) == (2, True)

@@ -46,10 +46,11 @@ def site() -> Iterator[str]:
 
 
 def test_an_operators_address_is_fetched(site: str) -> None:
-    """Status, media type and body; 404 is an answer; a redirect is followed."""
-    assert fetch(f"{site}/a", OPERATORS) == fetching.Fetched(200, "video/mp4", b"x" * 10)
+    """Status, media type, body and address; 404 is an answer; a redirect is followed, and told."""
+    assert fetch(f"{site}/a", OPERATORS) == fetching.Fetched(200, "video/mp4", b"x" * 10, f"{site}/a")
     assert fetch(f"{site}/none", OPERATORS).status == 404
-    assert fetch(f"{site}/to//a", OPERATORS).status == 200
+    moved = fetch(f"{site}/to//a", OPERATORS)
+    assert (moved.status, moved.url) == (200, f"{site}/a")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from reelproof.job_values import Job, JobState
 from reelproof.settings import Settings
 from reelproof.webhooks import RETRY_AFTER_S, Signing, Webhooks, secret_bytes
 from reelproof.wiring import build
+from tests.detector.segmenting import segmented, served
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECRET = b"s" * 32
@@ -130,6 +131,43 @@ def test_a_clip_is_fetched_and_judged(opened: Open, site: Site) -> None:
     assert job.status_code in (200, 202)
     page = opened.client.get(f"/verdicts/{job.json()['id']}", headers={"Accept": "text/html"})
     assert "holiday film.mp4" in page.text
+
+
+def test_a_stream_is_fetched_and_judged_as_one_clip(opened: Open, plain_clip: Path, tmp_path: Path) -> None:
+    """A playlist's segments make one clip with one verdict, which says that it was put together; another variant's
+    master playlist too, and the page and report are there like any clip's."""
+    segmented(plain_clip, tmp_path / "stream.m3u8", "hls", hls_segment_type="fmp4")
+    (tmp_path / "master.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=9\nstream.m3u8\n")
+    with served(tmp_path) as site:
+        for name in ("stream.m3u8", "master.m3u8?token=1"):
+            answer = opened.client.post("/v1/verify/url", json={"url": f"{site.url}/{name}"})
+            assert answer.status_code == 200, answer.text
+            verdict = answer.json()
+            assert verdict["conclusion"] == "no_evidence"
+            assert verdict["file"]["duration_s"] == pytest.approx(25 / 12, abs=0.1)
+            assert any("segments of a stream" in line for line in verdict["limits"])
+    report = opened.client.get(f"/v1/verify/{verdict['id']}/report")
+    assert "segments of a stream" in report.text
+
+
+def test_a_stream_that_may_not_be_followed_is_the_callers_fault(opened: Open, tmp_path: Path) -> None:
+    """Encrypted, too many segments, one missing: 422 with the reason, nothing is kept, no place is taken."""
+    lines = {
+        "encrypted_stream": '#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXTINF:1,\na.ts',
+        "too_large": "#EXTINF:1,\na.ts\n" * 601,
+        "segment_missing": "#EXTINF:1,\ngone.ts",
+        "segment_elsewhere": "#EXTINF:1,\nfile:///etc/hostname",
+        "stream_in_parts": '#EXT-X-MAP:URI="a"\n#EXTINF:1,\na.ts\n#EXT-X-MAP:URI="b"\n#EXTINF:1,\na.ts',
+    }
+    (tmp_path / "a.ts").write_bytes(b"x")
+    with served(tmp_path) as site:
+        for code, written in lines.items():
+            (tmp_path / "stream.m3u8").write_text(f"#EXTM3U\n{written}\n#EXT-X-ENDLIST\n")
+            refused = opened.client.post("/v1/verify/url", json={"url": f"{site.url}/stream.m3u8"})
+            assert (refused.status_code, refused.json()["code"]) == (422, code)
+    door = opened.client.app.state.front_door  # type: ignore[attr-defined]
+    assert door.fetches == []
+    assert list(Path(door.jobs._root).glob("*/upload/*")) == []
 
 
 def test_what_is_no_clip_is_said_to_be_none(opened: Open, site: Site) -> None:
