@@ -7,6 +7,7 @@
   Beside each score stands its ceiling: the same reading on rendered scenes, and on those through the autoencoder.
 - noise: how much of the initial noise comes back after the autoencoder and after H.264.
 - pairs, falls, moves, given, long: two objects, gravity, camera moves, given frames, clips of twenty seconds.
+- pipeline: seconds and memory of a whole `reelproof generate` of 3 s, marks and credential included.
 - gallery: a strip of frames a prompt, for the documentation and the studio.
 
 Each part's figures stand in out/bench/generator/figures.json as soon as they are measured.
@@ -29,6 +30,7 @@ from rich.progress import track
 from bench.generator_calm import flicker, warp_and_smoothness
 from bench.generator_following import following_parts, noise_of
 from bench.generator_gallery import make_gallery
+from bench.generator_pipeline import pipeline_costs
 from bench.generator_reading import Reading, read_clip
 from core.clip import RGB, Clip
 from core.files import write_atomically
@@ -100,6 +102,7 @@ def parts_of(backend: EmbeddedBackend, chosen: argparse.Namespace) -> dict[str, 
         "scenes": lambda: _scenes(backend, [specs[index] for index in picked], requests, chosen.json),
         "noise": lambda: noise_recovery(backend, inverted, chosen.json),
         **following_parts(backend, quick=chosen.quick, quiet=chosen.json, **choices),
+        "pipeline": pipeline_costs,
         "gallery": lambda: make_gallery(backend, chosen.gallery, quiet=chosen.json),
     }
 

@@ -24,8 +24,8 @@ from generator.scenes.spec import CAMERAS, SceneSpec, draw_spec, held_out_specs
 SCENES_PER_MOVE = 20
 _SIDE = 96
 _STEPS = 8
-_FIT_FRAMES = 8
-_FIT_ERROR = 0.012
+_SMOOTHED_FRAMES, _FIT_FRAMES = 4, 8
+_FIT_ERROR = 0.016
 
 
 @dataclass(frozen=True)
@@ -134,19 +134,20 @@ def _placed(frame: RGB) -> tuple[float, float, float]:
 def gravity_error(frames: RGB) -> float | None:
     """How far off `GRAVITY` the object's free fall is, as a share of it; None where no flight was seen.
 
-    Parabolas are fitted to every eight frames; those that fit to 1.2 % of half a frame height are flights.
+    Heights are means over four frames (a parabola stays one), since a decoder may draw what flies in steps of its
+    own. Parabolas are fitted to every eight of them; those that fit to 1.6 % of half a frame height are flights.
     """
-    times = np.linspace(0, 1, len(frames))
-    placed = [_placed(frame) if object_mask(frame) is not None else None for frame in frames]
+    seen = [_placed(frame)[1] if object_mask(frame) is not None else np.nan for frame in frames]
+    even = np.ones(_SMOOTHED_FRAMES) / _SMOOTHED_FRAMES
+    heights = np.convolve(seen, even, "valid")
+    times = np.convolve(np.linspace(0, 1, len(frames)), even, "valid")
     found: list[float] = []
-    for start in range(len(frames) - _FIT_FRAMES + 1):
-        stretch = placed[start : start + _FIT_FRAMES]
-        if any(place is None for place in stretch):
+    for start in range(len(heights) - _FIT_FRAMES + 1):
+        stretch, at = heights[start : start + _FIT_FRAMES], times[start : start + _FIT_FRAMES]
+        if np.isnan(stretch).any():
             continue
-        heights = [place[1] for place in stretch if place is not None]
-        at = times[start : start + _FIT_FRAMES]
-        fit = np.polyfit(at, heights, 2)
-        if np.sqrt(np.mean((np.polyval(fit, at) - heights) ** 2)) < _FIT_ERROR and fit[0] > 1.0:
+        fit = np.polyfit(at, stretch, 2)
+        if np.sqrt(np.mean((np.polyval(fit, at) - stretch) ** 2)) < _FIT_ERROR and fit[0] > 1.0:
             found.append(2 * float(fit[0]))
     return abs(float(np.median(found)) - GRAVITY) / GRAVITY if found else None
 

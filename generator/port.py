@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.clip import RGB, Clip
 from core.errors import UsageError
 from core.progress import Progress, silent
+from generator.guide import Guide
 
 Latents = NDArray[np.float32]
 
@@ -57,7 +58,8 @@ class Shot:
 class GenerationRequest:
     """What to generate. Sizes in pixels; `None` leaves a choice to the backend's default.
 
-    `seconds` is the length of the prompt's own part; `shots` come after it, in turn.
+    `seconds` is the length of the prompt's own part; `shots` come after it, in turn. The `guide` holds for the
+    prompt's first part.
     """
 
     prompt: str
@@ -72,6 +74,7 @@ class GenerationRequest:
     camera: str | None = None
     backend: str = "embedded"
     shots: tuple[Shot, ...] = ()
+    guide: Guide | None = None
     media: GivenMedia | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -85,10 +88,12 @@ class GenerationRequest:
         return (self.prompt, *(shot.prompt for shot in self.shots))
 
     def require(self, capabilities: "Capabilities", backend: str) -> None:
-        """Raises UsageError for media and shots that a backend can't work from: nothing is left out silently."""
+        """Raises UsageError for media, shots and a guide that a backend can't follow; nothing is left out."""
         self.media_use.require(capabilities, backend)
         if self.shots and not capabilities.shots:
             raise _unable(backend, "make clips of several shots", "unsupported_shots")
+        if self.guide is not None and not capabilities.guide:
+            raise _unable(backend, "follow a camera path or strokes", "unsupported_guide")
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Capabilities:
     extend: bool = False
     video: bool = False
     shots: bool = False
+    guide: bool = False
     camera: str = "prompt"
     audio: bool = False
     max_seconds: float = 0.0

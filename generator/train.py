@@ -15,6 +15,7 @@ from core.errors import UsageError
 from generator.embedded.config import PRESETS, ModelConfig
 from generator.embedded.model import Denoiser, EmbeddedModel
 from generator.embedded.text import WordTokenizer
+from generator.embedded.vae import CausalVAE
 from generator.embedded.weights import load_model, save_model
 from generator.scenes.captions import vocabulary
 from generator.training.dit_stage import train_denoiser
@@ -50,14 +51,15 @@ def train(
     seed: int = 0,
     quiet: bool = False,
     start: Path | None = None,
+    retrain_vae: bool = False,
     device: str = "cpu",
     pause_after_s: float | None = None,
 ) -> str:
     """Train `preset` into `out`/weights; returns the model's digest. `minutes` scales the stages' budgets.
 
-    `start` is a weights folder of the same sizes to go on from: its autoencoder's encoder and scale are kept, its
-    words keep their meaning, words it never heard are added. Raises `generator.training.run.Paused` after
-    `pause_after_s` of wall time; the same call goes on from there.
+    `start` is a weights folder of the same widths to go on from: its words keep their meaning, words it never heard
+    and blocks it never had are added. Its autoencoder's encoder and scale are kept unless `retrain_vae`. Raises
+    `generator.training.run.Paused` after `pause_after_s` of wall time; the same call goes on from there.
     """
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
@@ -70,18 +72,20 @@ def train(
     )
     # Compiling costs minutes, which a small preset's whole training does not take.
     run = Run(out, seed, compiled=preset != "smoke", quiet=quiet, device=device, pause_after_s=pause_after_s)
-    return _stages(config, budget, share, run, load_model(start)[0] if start else None)
+    return _stages(config, budget, share, run, load_model(start)[0] if start else None, retrain_vae)
 
 
-def _stages(config: ModelConfig, budget: Budget, share: float, run: Run, start: EmbeddedModel | None) -> str:
-    if start is None:
-        vae = train_vae(config, run, budget.vae_minutes * share, budget.crop_scenes)
-    else:
-        vae = start.vae.requires_grad_(True)
-    pools = make_pools(config, vae, run, budget.clips, budget.stills, has_scale=start is not None)
+def _stages(
+    config: ModelConfig, budget: Budget, share: float, run: Run, start: EmbeddedModel | None, retrain_vae: bool
+) -> str:
+    vae = grown_vae(config, start) if start else None
+    keeps_latents = vae is not None and not retrain_vae
+    if vae is None or retrain_vae:
+        vae = train_vae(config, run, budget.vae_minutes * share, budget.crop_scenes, vae)
+    pools = make_pools(config, vae, run, budget.clips, budget.stills, has_scale=keeps_latents)
     train_decoder(config, run, vae, budget.decoder_minutes * share, budget.crop_scenes)
     tokenizer = WordTokenizer(vocabulary())
-    known = grown(start, tokenizer) if start else None
+    known = grown(config, start, tokenizer) if start else None
     denoiser = train_denoiser(config, pools, tokenizer, run, budget.denoiser_minutes * share, known)
     model = EmbeddedModel(config, tokenizer)
     model.vae.load_state_dict(vae.state_dict())
@@ -89,13 +93,45 @@ def _stages(config: ModelConfig, budget: Budget, share: float, run: Run, start: 
     return save_model(model, run.folder / "weights", is_small=config.name == "large")
 
 
-def grown(start: EmbeddedModel, tokenizer: WordTokenizer) -> Denoiser:
-    """The denoiser of a trained model with more words: known ones keep their vectors, new ones are drawn."""
-    net = Denoiser(start.config, len(tokenizer))
+def grown_vae(config: ModelConfig, start: EmbeddedModel) -> CausalVAE:
+    """The autoencoder of a trained model with the preset's further blocks, which change nothing until they learn.
+
+    Raises UsageError where the two differ in width.
+    """
+    vae = CausalVAE(config.vae)
+    try:
+        _, unknown = vae.load_state_dict(start.vae.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise _other_sizes(config) from error
+    if unknown:
+        raise _other_sizes(config)
+    return vae
+
+
+def _other_sizes(config: ModelConfig) -> UsageError:
+    return UsageError(
+        f"the weights to start from have other sizes than the preset {config.name!r}",
+        code="other_sizes",
+        hint="start from weights of the same preset",
+    )
+
+
+def grown(config: ModelConfig, start: EmbeddedModel, tokenizer: WordTokenizer) -> Denoiser:
+    """The denoiser of a trained model with more words and the preset's further parts.
+
+    Known words keep their vectors, new ones are drawn; a layout changes nothing until it is learned. Raises
+    UsageError where the two differ in width.
+    """
+    net = Denoiser(config, len(tokenizer))
     fresh = net.text.embed.weight.detach().clone()
     state = {**start.denoiser.state_dict()}
     old = state.pop("text.embed.weight")
-    net.load_state_dict({**state, "text.embed.weight": fresh})
+    try:
+        missing, unknown = net.load_state_dict({**state, "text.embed.weight": fresh}, strict=False)
+    except RuntimeError as error:
+        raise _other_sizes(config) from error
+    if unknown or any(not name.startswith("dit.layout.") for name in missing):
+        raise _other_sizes(config)
     with torch.no_grad():
         for index, row in enumerate(old):
             word = start.tokenizer.word(index)
@@ -113,6 +149,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="minutes of training steps in all, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="a weights folder of the same sizes to go on from")
+    parser.add_argument(
+        "--retrain-vae", action="store_true", help="with --start: go on with the autoencoder as well"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--pause-after", type=float, help="wall minutes before it stops, to go on another time")
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves torch's choice")
@@ -126,6 +165,7 @@ def main() -> None:
             minutes=arguments.minutes,
             seed=arguments.seed,
             start=arguments.start,
+            retrain_vae=arguments.retrain_vae,
             device=arguments.device,
             pause_after_s=arguments.pause_after and arguments.pause_after * 60,
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.files import write_atomically
 from detector.report import render_fragment, render_html
 from detector.reportpdf import render_pdf
+from generator.guide import Guide
 from generator.port import GenerationRequest, Shot
 from policy.decision import Decision, Outcome
 from reelproof.job_values import JobKind, JobRun, JobStep
@@ -111,7 +112,15 @@ def request_to_json(request: GenerationRequest) -> dict[str, Any]:
 def request_from_json(value: Mapping[str, Any]) -> GenerationRequest:
     """The request that `request_to_json` described."""
     fps, shots = value.get("fps"), tuple(Shot(**shot) for shot in value.get("shots", ()))
-    return GenerationRequest(**{**value, "fps": None if fps is None else Fraction(fps), "shots": shots})
+    guide = value.get("guide")
+    return GenerationRequest(
+        **{
+            **value,
+            "fps": None if fps is None else Fraction(fps),
+            "shots": shots,
+            "guide": None if guide is None else Guide.from_json(guide),
+        }
+    )
 
 
 def approval_to_json(approval: Approval) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from generator.embedded.chain import (
     wanted_frames,
 )
 from generator.embedded.config import PRESETS, ModelConfig
+from generator.embedded.directing import directed
 from generator.embedded.grid import Fit, on_grid, to_frames, to_unit
+from generator.embedded.layout import Layout
 from generator.embedded.media import Start, changing, ending, next_noise, source_frames, start_of
 from generator.embedded.model import EmbeddedModel
 from generator.embedded.refinement import refined
@@ -72,6 +74,7 @@ class EmbeddedBackend:
             extend=config.takes_frames,
             video=True,
             shots=config.takes_frames,
+            guide=config.takes_layout,
         )
         self.lock = Lock()
 
@@ -188,12 +191,20 @@ class EmbeddedBackend:
     ) -> Tensor:
         """The sampled latents, before the decoder. Not locked: `generate` holds the lock."""
         start = start_of(self.network, request.media, noise, self._times(plan))
-        return self._sampled(request, plan, start, progress)
+        layout = directed(request, self.network.config, self.network.tokenizer)
+        return self._sampled(request, plan, start, progress, layout)
 
     def _times(self, plan: Plan) -> list[float]:
         return flow.timesteps(plan.steps, self.network.config.sampling.shift)
 
-    def _sampled(self, request: GenerationRequest, plan: Plan, start: Start, progress: Progress) -> Tensor:
+    def _sampled(
+        self,
+        request: GenerationRequest,
+        plan: Plan,
+        start: Start,
+        progress: Progress,
+        layout: Layout | None = None,
+    ) -> Tensor:
         model, config = self.network, self.network.config
         prompt = f"{request.prompt}, {request.camera}" if request.camera else request.prompt
         ids, null_ids = model.token_ids([prompt]), model.token_ids([request.negative_prompt])
@@ -201,7 +212,7 @@ class EmbeddedBackend:
         calls = iter(range(1, steps + 1))
 
         def predict(x: Tensor, t: float) -> Tensor:
-            m = model.predict_guided(x, t, ids, null_ids, plan.guidance_scale, start.known)
+            m = model.predict_guided(x, t, ids, null_ids, plan.guidance_scale, start.known, layout)
             progress(next(calls) / steps * (1 - _DECODE_SHARE))
             return m
 

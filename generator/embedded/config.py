@@ -66,7 +66,8 @@ class SamplingConfig:
 class ModelConfig:
     """One preset: the networks, the clip they make, and how to sample it.
 
-    `takes_frames` says whether it was trained with known frames beside sampled ones.
+    `takes_frames` says whether it was trained with known frames beside sampled ones, `takes_layout` whether with
+    places and camera paths in numbers.
     """
 
     name: str = "nano"
@@ -78,6 +79,7 @@ class ModelConfig:
     dit: DiTConfig = field(default_factory=DiTConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     takes_frames: bool = False
+    takes_layout: bool = False
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -102,8 +104,10 @@ class ModelConfig:
         return cls(**{**values, **parts})
 
 
-NANO = ModelConfig(takes_frames=True)
-"""What is trained and shipped: about an hour of two CPU cores."""
+NANO = ModelConfig(
+    vae=VAEConfig(encoder_blocks=(1, 1, 2), decoder_blocks=(1, 2, 2, 1)), takes_frames=True, takes_layout=True
+)
+"""What is trained and shipped: some hours of two CPU cores."""
 
 SMOKE = ModelConfig(
     name="smoke",
@@ -114,6 +118,7 @@ SMOKE = ModelConfig(
     dit=DiTConfig(width=48, layers=2, heads=2, patch=1, patch_frames=1),
     sampling=SamplingConfig(steps=4),
     takes_frames=True,
+    takes_layout=True,
 )
 """Two minutes of one core: shows that every part trains; its pictures are poor."""
 
@@ -127,6 +132,7 @@ LARGE = ModelConfig(
     dit=DiTConfig(width=384, layers=10, heads=6, patch=1, patch_frames=1),
     sampling=SamplingConfig(steps=24, guidance_scale=4.0, shift=3.0),
     takes_frames=True,
+    takes_layout=True,
 )
 """The sizes for a GPU. Untrained: no weights of it exist."""
 

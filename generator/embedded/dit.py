@@ -13,10 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generator.embedded.config import DiTConfig
+from generator.embedded.layout import Layout, LayoutEmbedder
 
 _ROTARY_BASE = 100.0
 _TIME_FEATURES = 128
 
+Placed = tuple[Layout, Tensor]
 Turns = tuple[Tensor, Tensor]
 """Cosines and sines (N, head width / 2) of the rotary positions."""
 
@@ -24,8 +26,9 @@ Turns = tuple[Tensor, Tensor]
 class DiT(nn.Module):
     """Predicts m, the clean latents, from x_t. See `generator.embedded.flow`."""
 
-    def __init__(self, config: DiTConfig, channels: int, text_width: int) -> None:
+    def __init__(self, config: DiTConfig, channels: int, text_width: int, *, takes_layout: bool = False) -> None:
         super().__init__()
+        self.layout = LayoutEmbedder(config.width, text_width) if takes_layout else None
         self.config, width = config, config.width
         token = channels * config.patch**2 * config.patch_frames
         self.embed = nn.Linear(token, width)
@@ -39,16 +42,21 @@ class DiT(nn.Module):
         for module in (self.modulation, self.final_modulation, self.head):
             nn.init.zeros_(module.weight)
 
-    def forward(self, x: Tensor, t: Tensor, text: Tensor, pooled: Tensor, real: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, t: Tensor, text: Tensor, pooled: Tensor, real: Tensor, placed: Placed | None = None
+    ) -> Tensor:
         """m (B, C, F, H, W) from x of the same shape.
 
         `t` is (B,) or (B, tokens), row-major over the tokens' (frame, row, column); `text` is
-        (B, L, text width), `pooled` (B, text width), `real` (B, L) true where `text` has a token.
+        (B, L, text width), `pooled` (B, text width), `real` (B, L) true where `text` has a token. `placed` is a
+        layout with the vectors (B, 2, text width) of its phrases.
         """
         patches = (self.config.patch_frames, self.config.patch, self.config.patch)
         tokens, grid = patchify(x, patches)
         places = grid_places(grid).to(x)
         h = self.embed(tokens) + self.place(_waves(places))
+        if placed is not None and self.layout is not None:
+            h = h + self.layout(*placed, grid)
         t = t[:, None] if t.ndim == 1 else t
         condition = F.silu(self.time(time_features(t)) + self.pooled(pooled)[:, None])
         shifts = self.modulation(condition).unflatten(-1, (6, -1))

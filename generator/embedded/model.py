@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from generator.embedded.conditioning import Known, token_times, tokens_of
 from generator.embedded.config import ModelConfig
 from generator.embedded.dit import DiT
+from generator.embedded.layout import Layout
 from generator.embedded.text import PAD, TextEncoder, WordTokenizer
 from generator.embedded.vae import CausalVAE
 
@@ -16,12 +17,13 @@ class Denoiser(nn.Module):
     def __init__(self, config: ModelConfig, vocabulary: int) -> None:
         super().__init__()
         self.text = TextEncoder(config.text, vocabulary)
-        self.dit = DiT(config.dit, config.vae.channels, config.text.width)
+        self.dit = DiT(config.dit, config.vae.channels, config.text.width, takes_layout=config.takes_layout)
 
-    def forward(self, x: Tensor, t: Tensor, ids: Tensor) -> Tensor:
-        """m (B, C, F, H, W) from x_t, times (B,) or per token, and token ids (B, L)."""
+    def forward(self, x: Tensor, t: Tensor, ids: Tensor, layout: Layout | None = None) -> Tensor:
+        """m (B, C, F, H, W) from x_t, times (B,) or per token, token ids (B, L), and a layout if there is one."""
         states, pooled = self.text(ids)
-        out: Tensor = self.dit(x, t, states, pooled, ids != PAD)
+        placed = None if layout is None else (layout, self.text.embed(layout.phrases).mean(2))
+        out: Tensor = self.dit(x, t, states, pooled, ids != PAD, placed)
         return out
 
 
@@ -41,22 +43,35 @@ class EmbeddedModel(nn.Module):
 
     @torch.no_grad()
     def predict_guided(
-        self, x: Tensor, t: float, ids: Tensor, null_ids: Tensor, scale: float, known: Known | None = None
+        self,
+        x: Tensor,
+        t: float,
+        ids: Tensor,
+        null_ids: Tensor,
+        scale: float,
+        known: Known | None = None,
+        layout: Layout | None = None,
     ) -> Tensor:
-        """Classifier-free guidance on the predicted clean latents: null + scale·(text - null). x is (1, …)."""
+        """Classifier-free guidance on the predicted clean latents: null + scale·(text - null). x is (1, …).
+
+        The layout is guided by as the text is: the null side has none.
+        """
         if scale == 1.0:
-            return self.predict(x, t, ids, known)
-        both = self.predict(x.expand(2, *x.shape[1:]), t, torch.cat([ids, null_ids]), known)
+            return self.predict(x, t, ids, known, layout)
+        sides = None if layout is None else layout.beside_none()
+        both = self.predict(x.expand(2, *x.shape[1:]), t, torch.cat([ids, null_ids]), known, sides)
         conditional, null = both[:1], both[1:]
         return null + scale * (conditional - null)
 
     @torch.no_grad()
-    def predict(self, x: Tensor, t: float, ids: Tensor, known: Known | None = None) -> Tensor:
+    def predict(
+        self, x: Tensor, t: float, ids: Tensor, known: Known | None = None, layout: Layout | None = None
+    ) -> Tensor:
         """Predicted clean latents at one time for the whole batch; what is `known` is taken as it is."""
         times = torch.full((x.shape[0],), t)
         if known is None:
-            out: Tensor = self.denoiser(x, times, ids)
+            out: Tensor = self.denoiser(x, times, ids, layout)
             return out
         tokens = tokens_of(known.frames[None], self.config).expand(x.shape[0], -1)
-        out = self.denoiser(known.put_into(x), token_times(times, tokens, self.config), ids)
+        out = self.denoiser(known.put_into(x), token_times(times, tokens, self.config), ids, layout)
         return known.put_into(out)

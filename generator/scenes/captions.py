@@ -35,6 +35,9 @@ MOTION_WORDS = {
     "throw_left": ("is thrown to the left", "flies left in an arc", "is tossed left", "leaps to the left"),
     "throw_right": ("is thrown to the right", "flies right in an arc", "is tossed right", "leaps to the right"),
 }
+PATH_WORDS = ("moves", "moving", "drifts", "floats", "slides")
+CAMERA_PATH_WORDS = ("the camera moves", "camera moves", "")
+"""For what follows a path of its own: no word says where."""
 PAIR_MOTION_WORDS = {
     "still": ("", "", ", both still", ", standing still"),
     "spin": (", both spinning", ", both spin", ", both rotate"),
@@ -79,7 +82,7 @@ def caption(spec: SceneSpec, rng: np.random.Generator) -> str:
         return _pair_caption(spec, rng)
     thing = _thing(spec.colour, spec.shape, rng)
     article = _article(thing)
-    motion = _pick(rng, MOTION_WORDS[spec.motion])
+    motion = _pick(rng, PATH_WORDS if spec.motion == "path" else MOTION_WORDS[spec.motion])
     if rng.random() < 0.25:
         return f"{article} {thing}" if rng.random() < 0.4 else f"{article} {thing} {motion}"
     size = _pick(rng, SIZES)
@@ -101,6 +104,9 @@ def _pair_caption(spec: SceneSpec, rng: np.random.Generator) -> str:
 
 def _of_camera(spec: SceneSpec, rng: np.random.Generator) -> str:
     """A still camera is seldom spoken of."""
+    if spec.camera == "path":
+        words = _pick(rng, CAMERA_PATH_WORDS)
+        return f", {words}" if words else ""
     return f", {_pick(rng, CAMERA_WORDS[spec.camera])}" if spec.camera != "static" or rng.random() < 0.3 else ""
 
 
@@ -120,7 +126,7 @@ def vocabulary() -> list[str]:
         PAIR_MOTION_WORDS,
     )
     phrases = [phrase for table in tables for choices in table.values() for phrase in choices]
-    said = " ".join((*phrases, *OPENINGS, *SIZES, "a an")).replace(",", " ")
+    said = " ".join((*phrases, *PATH_WORDS, *CAMERA_PATH_WORDS, *OPENINGS, *SIZES, "a an")).replace(",", " ")
     return sorted(set(said.split()))
 
 

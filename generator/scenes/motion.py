@@ -3,19 +3,19 @@
 Times run from 0 to 1 over a clip; lengths are half frame heights, y down, angles radians, clockwise as seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from generator.scenes.backgrounds import FLOOR_Y
-from generator.scenes.spec import SceneSpec
+from generator.scenes.spec import BACKGROUND_SHARE, SceneSpec
 
 GRAVITY = 12.0
 """Half frame heights per clip length squared: what drops from 0.73 above the floor lands in a third of a clip."""
 
 _BOUNCE_HEIGHT, _BOUNCE_KEPT = 0.73, 0.85
 _THROW_HEIGHT, _THROW_KEPT, _THROW_REACH = 0.7, 0.5, 0.55
-_BACKGROUND_SHARE = 0.35
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class View:
 def camera_at(spec: SceneSpec, time: float) -> View:
     """The camera at `time`."""
     along = time - 0.5
+    if spec.camera == "path":
+        x, y, zoom, roll, behind = _along(spec.camera_path, time)
+        return View(x, y, zoom, roll, behind)
     if spec.camera == "handheld":
         turn = 2 * np.pi * (time + spec.variant)
         return View(
@@ -51,9 +54,9 @@ def camera_at(spec: SceneSpec, time: float) -> View:
         "tilt": View(y=sign * 0.5 * along),
         "zoom": View(zoom=1.05 + sign * 0.4 * along),
         "roll": View(roll=-sign * 0.45 * along),
-        "dolly": View(zoom=1.0 + sign * 0.5 * along, behind=_BACKGROUND_SHARE),
-        "truck": View(x=sign * 0.7 * along, behind=_BACKGROUND_SHARE),
-        "pedestal": View(y=sign * 0.6 * along, behind=_BACKGROUND_SHARE),
+        "dolly": View(zoom=1.0 + sign * 0.5 * along, behind=BACKGROUND_SHARE),
+        "truck": View(x=sign * 0.7 * along, behind=BACKGROUND_SHARE),
+        "pedestal": View(y=sign * 0.6 * along, behind=BACKGROUND_SHARE),
     }
     return moves.get(move, View())
 
@@ -62,7 +65,9 @@ def object_at(spec: SceneSpec, time: float) -> tuple[float, float, float, float]
     """Centre x, y, radius and angle of the main object at `time`."""
     x, y, radius, angle = spec.x, spec.y, spec.radius, spec.angle
     swing = spec.speed * (time - 0.5)
-    if spec.motion == "left":
+    if spec.motion == "path":
+        x, y = _along(spec.path, time)
+    elif spec.motion == "left":
         x -= 1.0 * swing
     elif spec.motion == "right":
         x += 1.0 * swing
@@ -85,6 +90,18 @@ def object_at(spec: SceneSpec, time: float) -> tuple[float, float, float, float]
     elif spec.motion == "grow":
         radius *= 0.55 + 0.8 * spec.speed * time
     return float(x), float(y), float(radius), float(angle)
+
+
+def seen_at(x: float, y: float, view: View) -> tuple[float, float]:
+    """Where a place stands in the picture under a camera, in half frame heights from its middle."""
+    across, down = (x - view.x) * view.zoom, (y - view.y) * view.zoom
+    cos, sin = float(np.cos(view.roll)), float(np.sin(view.roll))
+    return across * cos - down * sin, across * sin + down * cos
+
+
+def _along(places: Sequence[Sequence[float]], time: float) -> tuple[float, ...]:
+    at = np.linspace(0, 1, len(places))
+    return tuple(float(np.interp(time, at, axis)) for axis in zip(*places, strict=True))
 
 
 def height_at(height: float, lift: float, kept: float, time: float) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.clip import RGB
 from generator.scenes.backgrounds import BACKGROUNDS, FLOOR_Y, Picture
-from generator.scenes.motion import View, camera_at, object_at
+from generator.scenes.motion import View, camera_at, object_at, seen_at
 from generator.scenes.shapes import DISTANCES
 from generator.scenes.spec import COLOURS, SceneSpec
 
@@ -62,9 +62,8 @@ def render_scene(spec: SceneSpec, frame_count: int = 25, size_px: int = 256) -> 
 
 def _seen(x: float, y: float, view: View, size_px: int) -> tuple[float, float]:
     """Where a place stands in the picture, in pixels."""
-    across, down = (x - view.x) * view.zoom, (y - view.y) * view.zoom
-    cos, sin = float(np.cos(view.roll)), float(np.sin(view.roll))
-    return (1 + across * cos - down * sin) * size_px / 2, (1 + across * sin + down * cos) * size_px / 2
+    across, down = seen_at(x, y, view)
+    return (1 + across) * size_px / 2, (1 + down) * size_px / 2
 
 
 def _background(spec: SceneSpec, size_px: int) -> Picture:

@@ -1,6 +1,6 @@
 """What stands in a scene, drawn from a seed, and which combinations training never sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +31,11 @@ RELATIONS = ("left_of", "right_of", "above", "below")
 BACKGROUNDS = ("studio", "sky", "night", "checker")
 
 _LOOKS_THE_SAME_TURNED = ("ball", "ring")
+BACKGROUND_SHARE = 0.35
+"""Of a travelling camera's shift and magnification, what the background shows."""
 _HELD_OUT_OF = 8
 _PAIRS_SHARE = 0.35
+_PATHS_SHARE, _CAMERA_PATHS_SHARE = 0.15, 0.12
 _PAIR_MOTIONS = ("still", "still", "spin")
 _ASIDE, _ABOVE = 0.45, 0.42
 
@@ -43,7 +46,8 @@ class SceneSpec:
 
     `x`, `y` is where the motion is centred, `radius` the object's, `speed` scales the motion around 1.0,
     `tint` shifts the background's brightness, `variant` (0 to 1) places hills, moon, lights. With a second object,
-    `relation` says where the main one stands from it, and both stand still or spin.
+    `relation` says where the main one stands from it, and both stand still or spin. The motion "path" goes through
+    `path`'s places, the camera "path" through `camera_path`'s, evenly in time and straight between them.
     """
 
     shape: str
@@ -62,6 +66,8 @@ class SceneSpec:
     other_shape: str = ""
     other_colour: str = ""
     relation: str = ""
+    path: tuple[tuple[float, float], ...] = ()
+    camera_path: tuple[tuple[float, float, float, float, float], ...] = ()
 
     @property
     def is_pair(self) -> bool:
@@ -95,13 +101,32 @@ def is_held_out_pair(colour: str, shape: str, other_colour: str, other_shape: st
 def draw_spec(rng: np.random.Generator) -> SceneSpec:
     """A training scene: a combination that is not held out, everything else uniform over its range."""
     if rng.random() < _PAIRS_SHARE:
-        return _drawn_pair(rng, is_wanted=_is_seen_pair)
+        return _filmed_freely(_drawn_pair(rng, is_wanted=_is_seen_pair), rng)
     while True:
         shape = SHAPES[rng.integers(len(SHAPES))]
         colour = tuple(COLOURS)[rng.integers(len(COLOURS))]
+        if rng.random() < _PATHS_SHARE:
+            return _filmed_freely(_on_a_path(_placed(rng, shape, colour, "path"), rng), rng)
         motion = MOTIONS[rng.integers(len(MOTIONS))]
-        if _makes_sense(shape, motion) and not is_held_out(colour, shape, motion):
-            return _placed(rng, shape, colour, motion)
+        if makes_sense(shape, motion) and not is_held_out(colour, shape, motion):
+            return _filmed_freely(_placed(rng, shape, colour, motion), rng)
+
+
+def planned_spec(
+    rng: np.random.Generator,
+    things: Sequence[tuple[str, str]],
+    *,
+    relation: str = "",
+    motion: str = "still",
+    camera: str = "static",
+) -> SceneSpec:
+    """A scene of one or two (colour, shape) things as training would have placed them; no background of its own."""
+    (colour, shape), *others = things
+    spec = replace(_placed(rng, shape, colour, motion), camera=camera)
+    if not others:
+        return spec
+    other_colour, other_shape = others[0]
+    return _beside(spec, rng, other_colour, other_shape, relation)
 
 
 def held_out_specs(count: int = 50, seed: int = 7) -> list[SceneSpec]:
@@ -112,7 +137,7 @@ def held_out_specs(count: int = 50, seed: int = 7) -> list[SceneSpec]:
         for shape in SHAPES
         for colour in COLOURS
         for motion in MOTIONS
-        if _makes_sense(shape, motion) and is_held_out(colour, shape, motion)
+        if makes_sense(shape, motion) and is_held_out(colour, shape, motion)
     ]
     order = rng.permutation(len(combinations))
     return [_placed(rng, *combinations[order[i % len(order)]]) for i in range(count)]
@@ -139,25 +164,51 @@ def _drawn_pair(rng: np.random.Generator, *, is_wanted: Callable[[SceneSpec], bo
         shape, other_shape = (SHAPES[rng.integers(len(SHAPES))] for _ in range(2))
         colour, other_colour = (tuple(COLOURS)[i] for i in rng.permutation(len(COLOURS))[:2])
         motion = _PAIR_MOTIONS[rng.integers(len(_PAIR_MOTIONS))]
-        if not (_makes_sense(shape, motion) and _makes_sense(other_shape, motion)):
+        if not (makes_sense(shape, motion) and makes_sense(other_shape, motion)):
             continue
         relation = RELATIONS[rng.integers(len(RELATIONS))]
-        across, down = _OFFSETS[relation]
-        alone = _placed(rng, shape, colour, motion)
-        drawn = replace(
-            alone,
-            x=alone.x + across,
-            y=alone.y - 0.05 + down,
-            radius=float(rng.uniform(0.25, 0.28)),
-            other_shape=other_shape,
-            other_colour=other_colour,
-            relation=relation,
-        )
+        drawn = _beside(_placed(rng, shape, colour, motion), rng, other_colour, other_shape, relation)
         if is_wanted(drawn):
             return drawn
 
 
-def _makes_sense(shape: str, motion: str) -> bool:
+def _beside(
+    alone: SceneSpec, rng: np.random.Generator, other_colour: str, other_shape: str, relation: str
+) -> SceneSpec:
+    across, down = _OFFSETS[relation]
+    return replace(
+        alone,
+        x=alone.x + across,
+        y=alone.y - 0.05 + down,
+        radius=float(rng.uniform(0.25, 0.28)),
+        other_shape=other_shape,
+        other_colour=other_colour,
+        relation=relation,
+    )
+
+
+def _on_a_path(spec: SceneSpec, rng: np.random.Generator) -> SceneSpec:
+    """The object on two to four places anywhere in the picture, none further from the last than 1.2."""
+    places = [rng.uniform(-0.6, 0.6, 2)]
+    for _ in range(int(rng.integers(1, 4))):
+        step = rng.uniform(-0.85, 0.85, 2)
+        places.append(np.clip(places[-1] + step, -0.65, 0.65))
+    return replace(spec, path=tuple((float(x), float(y)) for x, y in places), radius=float(rng.uniform(0.26, 0.4)))
+
+
+def _filmed_freely(spec: SceneSpec, rng: np.random.Generator) -> SceneSpec:
+    """Some scenes under a camera that follows poses of its own instead of a move that has a name."""
+    if rng.random() >= _CAMERA_PATHS_SHARE:
+        return spec
+    behind = 1.0 if rng.random() < 0.5 else BACKGROUND_SHARE
+    reach = np.array([0.25, 0.25, 0.2, 0.2])
+    poses = [rng.uniform(-reach, reach) for _ in range(int(rng.integers(2, 4)))]
+    path = tuple((float(x), float(y), float(1.03 + zoom), float(roll), behind) for x, y, zoom, roll in poses)
+    return replace(spec, camera="path", camera_path=path)
+
+
+def makes_sense(shape: str, motion: str) -> bool:
+    """Whether the motion shows on the shape: what looks the same turned is not seen to spin."""
     return not (motion == "spin" and shape in _LOOKS_THE_SAME_TURNED)
 
 

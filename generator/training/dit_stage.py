@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from generator.embedded.conditioning import draw_known, latent_frames_of, token_frames, token_times
 from generator.embedded.config import ModelConfig
 from generator.embedded.flow import draw_times, spread
+from generator.embedded.layout import Layout, drawn_from
 from generator.embedded.model import Denoiser
 from generator.embedded.text import WordTokenizer
 from generator.training.latents import LatentPool
@@ -43,14 +44,14 @@ def train_denoiser(
     start: Denoiser | None = None,
 ) -> Denoiser:
     """The weights' moving average after `minutes`; goes on from the run's checkpoint if there is one, else from
-    `start`, which has learned single frames already.
+    `start`.
 
     `pools` are stills and clips, as `make_pools` gives them.
     """
     torch.manual_seed(run.seed)
     net = copy.deepcopy(start).requires_grad_(True) if start else Denoiser(config, len(tokenizer))
     net = net.to(run.device)
-    stages = stages_for(config)[1 if start else 0 :]
+    stages = stages_for(config)
     average = copy.deepcopy(net).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(net), lr=PEAK_RATE, betas=(0.9, 0.97), fused=True)
     spent, step = _resumed(run, net, average, optimizer)
@@ -105,7 +106,7 @@ def _resumed(run: Run, net: Denoiser, average: Denoiser, optimizer: torch.optim.
 
 def _loss(
     config: ModelConfig,
-    forward: Callable[[Tensor, Tensor, Tensor], Tensor],
+    forward: Callable[[Tensor, Tensor, Tensor, Layout | None], Tensor],
     pool: LatentPool,
     tokenizer: WordTokenizer,
     frames: int,
@@ -118,19 +119,37 @@ def _loss(
     clean = pool.latents[rows, :, :frames].float().to(device)
     texts = ["" if rng.random() < GUIDANCE_DROPOUT else text for text in pool.captions(rows, rng)]
     ids = tokenizer.batch(texts, config.text.max_tokens).to(device)
+    layout = _given_layout(config, pool, tokenizer, rows, texts, draw, device)
     floor = config.vae.noise_floor
     t = draw_times(batch, TRAINING_SHIFT, draw).to(device)
     wide = t.view(-1, 1, 1, 1, 1)
     noisy = (1 - wide) * clean + spread(wide, floor) * torch.randn(clean.shape, generator=draw).to(device)
     weight = t / spread(t, floor) ** 2
     if frames == 1:
-        return (weight * (forward(noisy, t, ids) - clean).square().mean((1, 2, 3, 4))).mean()
+        return (weight * (forward(noisy, t, ids, layout) - clean).square().mean((1, 2, 3, 4))).mean()
     known = draw_known(batch, token_frames(config), draw).to(device)
     given = latent_frames_of(known, config)
     noisy = torch.where(given[:, None, :, None, None], clean, noisy)
-    squared = (forward(noisy, token_times(t, known, config), ids) - clean).square().mean((1, 3, 4))
+    squared = (forward(noisy, token_times(t, known, config), ids, layout) - clean).square().mean((1, 3, 4))
     sampled = (~given).float()
     return (weight * (squared * sampled).sum(1) / sampled.sum(1)).mean()
+
+
+def _given_layout(
+    config: ModelConfig,
+    pool: LatentPool,
+    tokenizer: WordTokenizer,
+    rows: list[int],
+    texts: list[str],
+    draw: torch.Generator,
+    device: str,
+) -> Layout | None:
+    """Some of the truth about the rows; nothing beside an empty text, which is what guidance steers away from."""
+    if not config.takes_layout:
+        return None
+    layout = drawn_from(pool.layouts(rows, config, tokenizer), draw)
+    is_told = torch.tensor([bool(text) for text in texts])
+    return layout.without(is_told[:, None].expand(-1, layout.has_thing.shape[1]), is_told).to(device)
 
 
 def _groups(net: nn.Module) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """The latent pool: scenes rendered and encoded once, so that the transformer's steps cost no pixels."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from rich.progress import track
 from torch import Tensor
 
 from generator.embedded.config import ModelConfig
+from generator.embedded.layout import Layout, layout_of
+from generator.embedded.text import WordTokenizer
 from generator.embedded.vae import CausalVAE
 from generator.scenes import SceneSpec, caption
 from generator.training.pool import rendered_scenes
@@ -24,6 +26,13 @@ class LatentPool:
 
     latents: Tensor
     specs: list[SceneSpec]
+    _layouts: Layout | None = field(default=None, init=False, repr=False)
+
+    def layouts(self, rows: list[int], config: ModelConfig, tokenizer: WordTokenizer) -> Layout:
+        """Where things and the camera are in those rows. All rows' are worked out once, which takes seconds."""
+        if self._layouts is None:
+            self._layouts = layout_of(self.specs, config, tokenizer)
+        return self._layouts.rows(rows)
 
     def captions(self, rows: list[int], rng: np.random.Generator) -> list[str]:
         """A fresh caption for each row: the grammar has many for one scene."""

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.scenes import RenderedScene, draw_spec, render_scene
+from generator.scenes.spec import FALLING, SceneSpec
 
 CROPS_PER_SCENE = 6
 WORKERS = max(2, len(os.sched_getaffinity(0)) - 1)
 """Rendering processes."""
 
 CROP_FRAMES = 5
+FLIGHTS_SHARE = 0.5
 
 
 def rendered_scenes(seeds: range, frames: int, size_px: int, workers: int = WORKERS) -> Iterator[RenderedScene]:
@@ -44,7 +46,7 @@ def _scene(job: tuple[int, int, int]) -> RenderedScene:
 def _crops(job: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     seed, frames, size_px, crop_px = job
     rng = np.random.default_rng(seed)
-    scene = render_scene(draw_spec(rng), frames, size_px)
+    scene = render_scene(_crops_spec(rng), frames, size_px)
     cut = []
     for _ in range(CROPS_PER_SCENE):
         start = int(rng.integers(frames - CROP_FRAMES + 1))
@@ -55,3 +57,11 @@ def _crops(job: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         left, top = (int(np.clip(at, 0, size_px - crop_px)) for at in (left, top))
         cut.append(scene.frames[start : start + CROP_FRAMES, top : top + crop_px, left : left + crop_px])
     return np.stack(cut)
+
+
+def _crops_spec(rng: np.random.Generator) -> SceneSpec:
+    """A training scene for the autoencoder: flights, the fastest motion, stand in for half of what does not fly."""
+    spec = draw_spec(rng)
+    while spec.motion not in FALLING and rng.random() < FLIGHTS_SHARE:
+        spec = draw_spec(rng)
+    return spec

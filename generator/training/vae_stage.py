@@ -1,6 +1,7 @@
 """Trains the autoencoder: reconstruction, and the promise that a decoded latent can be read back.
 
-Loss = L1 + 2·MSE of the reconstruction from noisy latents, plus a consistency term: the encoder, given the
+Loss = L1 + 2·MSE of the reconstruction from noisy latents + L1 of its changes from frame to frame, plus a
+consistency term: the encoder, given the
 reconstruction after imitated codec damage, must return the very latents, noise included. The consistency
 term is what lets an initial-noise watermark survive the way to pixels and back. A second stage goes on with
 the decoder alone, at the final normalisation: the latents the transformer learns on stay as they are.
@@ -24,7 +25,9 @@ from generator.training.run import Run, Stopwatch
 CONSISTENCY_WEIGHT = 0.02
 DECODER_CONSISTENCY_WEIGHT = 0.04
 SIZE_WEIGHT = 0.003
+CHANGE_WEIGHT = 1.0
 PEAK_RATE = 1.2e-3
+FURTHER_PEAK_RATE = 8e-4
 DECODER_PEAK_RATE = 6e-4
 STATISTICS_MOMENTUM = 0.02
 BATCH = 8
@@ -32,16 +35,21 @@ BATCH = 8
 Losses = dict[str, Tensor]
 
 
-def train_vae(config: ModelConfig, run: Run, minutes: float, scenes: int) -> CausalVAE:
-    """A trained VAE after `minutes` of steps; goes on from the run's checkpoint if there is one."""
+def train_vae(
+    config: ModelConfig, run: Run, minutes: float, scenes: int, start: CausalVAE | None = None
+) -> CausalVAE:
+    """A trained VAE after `minutes` of steps, from the run's checkpoint if there is one, else from `start`."""
     torch.manual_seed(run.seed)
-    vae: CausalVAE = CausalVAE(config.vae).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    begun = CausalVAE(config.vae) if start is None else start.requires_grad_(True)
+    vae: CausalVAE = begun.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder, decoder = run.compile(vae.encoder), run.compile(vae.decoder)
 
     def losses(clip: Tensor, fraction: float) -> Losses:
-        return _autoencoder_losses(vae, encoder, decoder, clip, fraction)
+        # One that has learned to see takes noise and read-back whole from its first step.
+        return _autoencoder_losses(vae, encoder, decoder, clip, fraction if start is None else 1.0)
 
-    _optimise(config, run, "vae", vae, vae, losses, PEAK_RATE, minutes, scenes)
+    rate = PEAK_RATE if start is None else FURTHER_PEAK_RATE
+    _optimise(config, run, "vae", vae, vae, losses, rate, minutes, scenes)
     return vae
 
 
@@ -169,7 +177,9 @@ def _decoder_losses(
 
 def _reconstruction(decoded: Tensor, clip: Tensor) -> Losses:
     squared = F.mse_loss(decoded, clip)
-    loss = F.l1_loss(decoded, clip) + 2 * squared
+    # Without a word for change, what flies within a group of frames is drawn as if it stood.
+    change = F.l1_loss(decoded.diff(dim=2), clip.diff(dim=2))
+    loss = F.l1_loss(decoded, clip) + 2 * squared + CHANGE_WEIGHT * change
     return {"loss": loss, "psnr": -10 * torch.log10(squared.detach() / 4), "decoded": decoded}
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from core.errors import UsageError
+from generator.guide import Guide
 from generator.port import GenerationRequest, Shot
 from reelproof.api.errors import sentences
 from reelproof.job_values import Job, JobState
@@ -75,6 +76,14 @@ def _shots(name: str, value: Any) -> tuple[Shot, ...]:
     return tuple(shots)
 
 
+def _guide(name: str, value: Any) -> Guide:
+    """A camera path and strokes; in a form, the same as JSON text."""
+    try:
+        return Guide.from_json(json.loads(value) if isinstance(value, str) else value)
+    except ValueError as fault:
+        raise _wrong(name, "an object with camera and strokes, in a form as JSON text") from fault
+
+
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "prompt": _text,
     "negative_prompt": _text,
@@ -85,6 +94,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "guidance_scale": _number,
     "seed": _integer,
     "shots": _shots,
+    "guide": _guide,
 }
 
 

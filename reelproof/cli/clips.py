@@ -15,10 +15,21 @@ from reelproof.releases import Asker, ReleaseReport, SealFacts
 from reelproof.settings import load_settings
 
 if TYPE_CHECKING:
+    from generator.guide import Guide
     from generator.port import Shot
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Then = Annotated[
+    list[str] | None, typer.Option(help='A shot that follows, "TEXT" or "SECONDS:TEXT"; may be repeated.')
+]
+Move = Annotated[
+    list[str] | None,
+    typer.Option(help='Where the first thing goes, "x,y x,y" in half heights from the middle; again for another.'),
+]
+CameraPath = Annotated[
+    str | None, typer.Option(help='Camera poses, "x,y,zoom,roll ..."; with times as in "0:0,0 0.5:0.2,0".')
+]
 Consent = Annotated[str | None, typer.Option(help="A consent token, or @FILE that holds one.")]
 Purpose = Annotated[str, typer.Option(help="What the clip is for; a consent token must cover it.")]
 Request = Annotated[
@@ -62,6 +73,15 @@ def _shots(texts: list[str] | None) -> "tuple[Shot, ...]":
         is_timed = bool(colon) and _NUMBER.fullmatch(length.strip()) is not None
         found.append(Shot(prompt.strip(), float(length)) if is_timed else Shot(text))
     return tuple(found)
+
+
+def _guide(moves: list[str] | None, camera_path: str | None) -> "Guide | None":
+    from generator.guide import Guide, camera_path_of, stroke_of
+
+    if not moves and camera_path is None:
+        return None
+    strokes = tuple(stroke_of(text, thing) for thing, text in enumerate(moves or (), start=1))
+    return Guide(camera_path_of(camera_path) if camera_path is not None else (), strokes=strokes)
 
 
 def _require_mp4(path: Path) -> None:
@@ -108,9 +128,9 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     negative: Annotated[str, typer.Option(help="What the clip must not show.")] = "",
     camera: Annotated[str | None, typer.Option(help='Camera move, e.g. "pan left".')] = None,
-    then: Annotated[
-        list[str] | None, typer.Option(help='A shot that follows, "TEXT" or "SECONDS:TEXT"; may be repeated.')
-    ] = None,
+    then: Then = None,
+    move: Move = None,
+    camera_path: CameraPath = None,
     image: Annotated[Path | None, typer.Option(help="A picture to begin with.")] = None,
     last_image: Annotated[Path | None, typer.Option(help="A picture to end with.")] = None,
     video: Annotated[Path | None, typer.Option(help="A clip to change, or to go on from with --extend.")] = None,
@@ -140,6 +160,7 @@ def generate(
         seed=seed,
         camera=camera,
         shots=_shots(then),
+        guide=_guide(move, camera_path),
         backend=backend or services.settings.backend,
     )
     sources = Sources(image, last_image, video, extend, strength)

@@ -88,7 +88,7 @@ def test_words_keep_their_meaning_when_more_are_learned(tiny_model: EmbeddedMode
     """A model that goes on with more words gives the same for a prompt of old ones."""
     words = [*reversed(tiny_model.tokenizer.words), "zebra"]
     tokenizer = WordTokenizer(words)
-    more = grown(tiny_model, tokenizer).eval()
+    more = grown(SMOKE, tiny_model, tokenizer).eval()
     x = torch.randn(1, *SMOKE.latent_shape, generator=torch.Generator().manual_seed(1))
     t = torch.tensor([0.5])
     prompt = ["a red ball bounces"]
