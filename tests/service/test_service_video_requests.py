@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
+from generator.guide import CameraPose, Guide, Stroke
 from generator.port import GenerationRequest, Shot
 from policy.decision import Decision, Outcome
 from reelproof.api.verification import c2pa_result
@@ -16,6 +17,12 @@ from reelproof.releases import Approval
 from reelproof.work import approval_from_json, approval_to_json, request_from_json, request_to_json
 
 BACKENDS = {"embedded": None, "wan": None}
+
+
+GUIDES = (
+    Guide(strokes=(Stroke(((0.0, -0.5, 0.1), (1.0, 0.5, 0.1)), 2),)),
+    Guide((CameraPose(0.0), CameraPose(0.5, 0.1, -0.1, 1.2, 10.0)), True, (Stroke(((0.25, 0.0, 0.0),)),)),
+)
 
 
 def read(**fields: Any) -> GenerationRequest:
@@ -35,6 +42,7 @@ requests = st.builds(
     seed=st.none() | st.integers(0, 2**53),
     camera=st.none() | st.text(max_size=10),
     shots=st.lists(st.builds(Shot, st.text(max_size=9), st.none() | st.floats(0.1, 60)), max_size=3).map(tuple),
+    guide=st.none() | st.sampled_from(GUIDES),
 )
 
 
@@ -66,6 +74,13 @@ def test_shots_are_read_from_json_and_from_a_form_s_text() -> None:
     listed = [{"prompt": "a cube spins", "seconds": 2.5}, {"prompt": "a star"}]
     for given_as in (listed, json.dumps(listed)):
         assert read(prompt="a ball", shots=given_as).shots == (Shot("a cube spins", 2.5), Shot("a star"))
+
+
+def test_a_guide_is_read_from_json_and_from_a_form_s_text() -> None:
+    """A camera path and strokes as an object, or the same as text."""
+    for guide in GUIDES:
+        for given_as in (guide.to_json(), json.dumps(guide.to_json())):
+            assert read(prompt="a ball", guide=given_as).guide == guide
 
 
 def test_what_is_left_out_is_left_to_the_backend() -> None:
@@ -100,6 +115,10 @@ def test_what_is_left_out_is_left_to_the_backend() -> None:
         ({"prompt": "a", "shots": [{"prompt": "b", "camera": "pan"}]}, "invalid_parameter"),
         ({"prompt": "a", "shots": [{"prompt": "b", "seconds": "inf"}]}, "invalid_parameter"),
         ({"prompt": "a", "shots": [{"prompt": "b"}] * 33}, "invalid_parameter"),
+        ({"prompt": "a", "guide": "{"}, "invalid_parameter"),
+        ({"prompt": "a", "guide": "left"}, "invalid_parameter"),
+        ({"prompt": "a", "guide": {"camera": [{"time": 2}]}}, "guide"),
+        ({"prompt": "a", "guide": "[]"}, "guide"),
         ({"prompt": "a", "input_reference": {"file": True}}, "not_supported"),
     ],
 )

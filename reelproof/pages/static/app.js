@@ -319,6 +319,11 @@ function startStudio() {
     show(find("shelf"), finished.length > 0);
   }
 
+  let drawn = () => null;
+  if (find("guide")) {
+    import(`/static/guide.js${new URL(import.meta.url).search}`).then((guide) => { drawn = guide.start(find("guide")); });
+  }
+
   // Pictures go as a form, everything else as JSON.
   function asked() {
     const entries = [...new FormData(form)].filter(([, value]) => (value instanceof File ? value.size > 0 : value !== ""));
@@ -326,10 +331,12 @@ function startStudio() {
       const [prompt, seconds] = ["prompt", "seconds"].map((name) => row.querySelector(`[data-shot=${name}]`).value.trim());
       return { prompt, ...(seconds && { seconds: Number(seconds) }) };
     }).filter((shot) => shot.prompt);
-    if (!entries.some(([, value]) => value instanceof File)) return { ...Object.fromEntries(entries), ...(shots.length && { shots }) };
+    const guide = drawn();
+    if (!entries.some(([, value]) => value instanceof File)) return { ...Object.fromEntries(entries), ...(shots.length && { shots }), ...(guide && { guide }) };
     const parts = new FormData();
     for (const [name, value] of entries) parts.append(name, value);
     if (shots.length) parts.append("shots", JSON.stringify(shots));
+    if (guide) parts.append("guide", JSON.stringify(guide));
     return parts;
   }
 
