@@ -10,7 +10,8 @@
 - pipeline: seconds and memory of a whole `reelproof generate` of 3 s, marks and credential included.
 - gallery: a strip of frames a prompt, for the documentation and the studio.
 
-Each part's figures stand in out/bench/generator/figures.json as soon as they are measured.
+Each part's figures stand in out/bench/generator/figures.json as soon as they are measured (figures-words-alone.json
+with `--words-alone`).
 """
 
 import argparse
@@ -58,14 +59,17 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="a weights folder instead of the shipped one")
     parser.add_argument("--guidance", type=float, help="guidance scale instead of the default")
     parser.add_argument("--steps", type=int, help="sampling steps instead of the default")
+    parser.add_argument("--words-alone", action="store_true", help="prompts are not planned into places")
     parser.add_argument("--gallery", type=Path, default=OUT / "gallery", help="where the gallery's pictures go")
     arguments = parser.parse_args()
     backend = EmbeddedBackend.load(folder=arguments.weights)
+    backend.plans_prompts = not arguments.words_alone
     parts = parts_of(backend, arguments)
     wanted = arguments.parts.split(",") if arguments.parts else [*parts]
     if unknown := set(wanted) - set(parts):
         parser.error(f"no part named {', '.join(sorted(unknown))}: there are {', '.join(parts)}")
-    found = measure({name: parts[name] for name in wanted}, OUT / "figures.json", backend.model.digest)
+    kept = OUT / ("figures-words-alone.json" if arguments.words_alone else "figures.json")
+    found = measure({name: parts[name] for name in wanted}, kept, backend.model.digest)
     if arguments.json:
         print(json.dumps(found))
         return

@@ -51,9 +51,13 @@ _FEW_WORDS_KNOWN = 0.75
 
 
 class EmbeddedBackend:
-    """A `GeneratorBackend` over the embedded model. Deterministic on one machine; calls queue on a lock."""
+    """A `GeneratorBackend` over the embedded model. Deterministic on one machine; calls queue on a lock.
+
+    Without `plans_prompts` a prompt goes by its words alone, and only a guide says where things are.
+    """
 
     name = "embedded"
+    plans_prompts = True
 
     def __init__(self, model: EmbeddedModel, digest: str) -> None:
         self.network = model
@@ -191,7 +195,7 @@ class EmbeddedBackend:
     ) -> Tensor:
         """The sampled latents, before the decoder. Not locked: `generate` holds the lock."""
         start = start_of(self.network, request.media, noise, self._times(plan))
-        layout = directed(request, self.network.config, self.network.tokenizer)
+        layout = directed(request, self.network.config, self.network.tokenizer, plans=self.plans_prompts)
         return self._sampled(request, plan, start, progress, layout)
 
     def _times(self, plan: Plan) -> list[float]:

@@ -18,8 +18,11 @@ _POSES = 25
 _NOBODY = SceneSpec("", "", "still", "static", "")
 
 
-def directed(request: GenerationRequest, config: ModelConfig, tokenizer: WordTokenizer) -> Layout | None:
-    """The layout (of one clip) for the request's own prompt; None where neither prompt nor guide gives any.
+def directed(
+    request: GenerationRequest, config: ModelConfig, tokenizer: WordTokenizer, *, plans: bool = True
+) -> Layout | None:
+    """The layout (of one clip) for the request's own prompt; None where neither prompt nor guide gives any, or the
+    prompt is not to be planned and there is no guide.
 
     Where pictures are given the prompt's places are left out: the things lie where they are seen. A clip to change
     or to go on from is followed as it is.
@@ -28,7 +31,7 @@ def directed(request: GenerationRequest, config: ModelConfig, tokenizer: WordTok
         UsageError: a stroke for a thing that the prompt does not name.
     """
     guide, use = request.guide, request.media_use
-    if not config.takes_layout or (use.has_clip and guide is None):
+    if not config.takes_layout or (guide is None and (use.has_clip or not plans)):
         return None
     scene = planned_scene(request.prompt, request.seed, camera=request.camera)
     if scene is None and guide is None:
