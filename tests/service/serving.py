@@ -4,6 +4,7 @@ only the generator is the small procedural one, which can be slowed down and tol
 Usage: python serving.py HOME PORT
 """
 
+import json
 import os
 import signal
 import sys
@@ -30,10 +31,20 @@ STEP_S = float(os.environ.get("SERVING_STEP_S", "0"))
 
 
 class PacedBackend(FakeBackend):
-    """The procedural generator at a chosen pace. A prompt with `poison` kills the server while sampling."""
+    """The procedural generator at a chosen pace. A prompt with `poison` kills the server while sampling.
+
+    It takes guides and draws no otherwise for them: they are written down beside the prompts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.capabilities = replace(self.capabilities, guide=True)
 
     def generate(self, request: GenerationRequest, latents: Latents, progress: Progress = silent) -> GeneratedClip:
-        """Sample, writing one line a call into the home's `samplings` file."""
+        """Sample, writing one line a call into the home's `samplings` file, and its guide into `guides`."""
+        if request.guide is not None:
+            with (Path(os.environ["REELPROOF_HOME"]) / "guides").open("a") as drawn:
+                drawn.write(json.dumps(request.guide.to_json()) + "\n")
         with (Path(os.environ["REELPROOF_HOME"]) / "samplings").open("a") as counted:
             counted.write(request.prompt + "\n")
 

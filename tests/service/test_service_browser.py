@@ -1,5 +1,7 @@
 """The pages, in a real browser."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +66,37 @@ def test_clip_is_made_in_the_studio(page: Page) -> None:
     page.wait_for_function("document.querySelector('#player').videoWidth > 0")
     expect(page.locator("#facts")).to_contain_text("Content ID")
     expect(page.locator("#clips button").first).to_contain_text("a red ball")
+
+
+def test_what_is_drawn_reaches_the_generator(page: Page, server: RunningServer) -> None:
+    """A line drawn on the pad, and a camera path typed beside it, stand in the request; nonsense is not sent."""
+    page.goto("/studio")
+    page.get_by_label("What should it show?").fill("a red ball follows my hand")
+    page.get_by_text("Draw how it moves").click()
+    pad = page.locator("#guide svg").bounding_box()
+    assert pad is not None
+    at = [(pad["x"] + pad["width"] * share, pad["y"] + pad["height"] * 0.5) for share in (0.25, 0.5, 0.75)]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    expect(page.get_by_label("First thing", exact=True)).to_have_value(re.compile(r"^-0\.\d+,\S+ .*0\.\d+,\S+$"))
+    camera = page.get_by_label("Camera", exact=True)
+    camera.fill("left")
+    page.get_by_role("button", name="Make the clip").click()
+    assert not camera.evaluate("(field) => field.checkValidity()")
+    camera.fill("0,0,1 0,0,1.2")
+    page.get_by_role("button", name="Make the clip").click()
+    expect(page.locator("#released")).to_be_visible(timeout=PATIENCE_MS)
+    (told,) = (json.loads(line) for line in (server.home / "guides").read_text().splitlines())
+    (stroke,) = told["strokes"]
+    assert (stroke["thing"], len(stroke["points"]) >= 2) == (1, True)
+    (first, *_, last) = stroke["points"]
+    assert (first[0], last[0]) == (0.0, 1.0)
+    assert first[1] == pytest.approx(-0.5, abs=0.06)
+    assert last[1] == pytest.approx(0.5, abs=0.06)
+    assert [pose["zoom"] for pose in told["camera"]] == [1.0, 1.2]
 
 
 def test_refusal_is_told_kindly_and_without_the_name(page: Page) -> None:
