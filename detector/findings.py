@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from detector.history import History
 from detector.inspection import Inspection
 from detector.leads import Lead
 from provenance.fingerprint import Similarity
@@ -161,7 +162,8 @@ class Findings:
     `marked` is the release that a mark led to, `alike` the most alike one by fingerprint; often the same.
     `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
     stretches of the clip come from different releases: it was joined from them. `leads` weigh nothing.
-    `provisos` are sentences on how the file came here, for the limits of the verdict.
+    `provisos` are sentences on how the file came here, for the limits of the verdict. `history` is what a
+    credential tells of the files that the clip was made from.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)
@@ -180,6 +182,7 @@ class Findings:
     parts: tuple[ReleasedPart, ...] = ()
     leads: tuple[Lead, ...] = ()
     provisos: tuple[str, ...] = ()
+    history: History | None = None
 
     @property
     def match(self) -> ReleaseMatch | None:

@@ -13,6 +13,7 @@ from detector.evidence.content import match_json
 from detector.evidence.context import CLASSIFIER_ABSTAINS
 from detector.evidence.marks import mark_json
 from detector.findings import Findings
+from detector.history import History, history_json
 from detector.plaintext import plain, plain_json
 from detector.rules import Rule, deciding_rule
 from detector.signals import signals_of
@@ -78,6 +79,7 @@ def fuse(findings: Findings) -> Verdict:
         regions=dict(findings.regions) if findings.regions is not None else None,
         classifier=None,
         leads=tuple(one.to_json() for one in findings.leads),
+        history=history_json(findings.history or History("file", findings.manifest)),
     )
 
 
@@ -174,8 +176,8 @@ def _manifest(report: ManifestReport) -> dict[str, Any] | None:
     """The file's own credential as JSON, every text in it made plain; None where the file has none."""
     if report.state is CredentialState.ABSENT:
         return None
-    content: dict[str, Any] = plain_json(report.to_json())
-    return content
+    # Each field has room of its own: however much a stranger asserts, what we found ourselves is told whole.
+    return {name: plain_json(value) for name, value in report.to_json().items()}
 
 
 def _match(findings: Findings) -> dict[str, Any] | None:

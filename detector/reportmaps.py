@@ -1,14 +1,13 @@
-"""The drawn parts of a report: the map of differences, what was done, the credential's history."""
+"""The drawn parts of a report: the map of differences, what was done, which part is from which clip."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from detector.plaintext import plain
 from detector.verdict import Verdict
 
 _MAP_WIDTH = 960
 _SHOWN_SHARE = 0.15
-_MAX_INGREDIENTS, _MAX_CHANGES = 12, 12
+_MAX_CHANGES = 12
 _KINDS = {
     "trimmed": "trimmed",
     "cut_out": "cut out here",
@@ -20,12 +19,6 @@ _KINDS = {
     "caption": "captions or a bar",
     "overlay": "something laid over",
 }
-_RELATIONS = {
-    "parentOf": "it is an edit of this",
-    "inputTo": "this went into making it",
-    "componentOf": "this is a part of it",
-}
-
 #: What each finding cannot show, in one sentence. Shown under every finding that says something.
 NOT_SAID = {
     "manifest": "Not that what it states is true: it is the signer's word.",
@@ -121,28 +114,3 @@ def parts_lane(verdict: Verdict) -> list[str]:
         f"{one['start_s']:.2f}-{one['end_s']:.2f} s {words[one['found_by']]} clip {one['content_hex']}"
         for one in verdict.parts[:_MAX_CHANGES]
     ]
-
-
-def history(verdict: Verdict) -> dict[str, Any] | None:
-    """The credential's own account: this file, and what it says it was made from. None without a credential."""
-    manifest = verdict.manifest
-    if manifest is None or manifest.get("state") != "present":
-        return None
-    ingredients: Sequence[Any] = manifest.get("ingredients") or ()
-    return {
-        "title": plain(manifest.get("claim_generator") or "an unnamed program"),
-        "says": plain(manifest.get("issuer") or manifest.get("signer") or "an unnamed signer"),
-        "signed_at": plain(manifest.get("signed_at") or "at an unknown time"),
-        "sources": [_source(one) for one in ingredients[:_MAX_INGREDIENTS] if isinstance(one, Mapping)],
-        "more": max(0, len(ingredients) - _MAX_INGREDIENTS),
-    }
-
-
-def _source(one: Mapping[str, Any]) -> dict[str, str]:
-    relation = _RELATIONS.get(str(one.get("relationship")), "named as a source")
-    return {
-        "title": plain(one.get("title") or "an unnamed file"),
-        "format": plain(one.get("format") or ""),
-        "relation": relation,
-        "credential": "with a credential of its own" if one.get("active_manifest") else "without a credential",
-    }

@@ -215,9 +215,22 @@ def _as_code(is_code: bool) -> dict[str, Any]:
 def _history(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flowable]:
     told = view["history"]
     if told:
-        yield _heading("What the credential tells of its history")
-        yield _text(f"This file: signed by {told['says']}, {told['signed_at']}, made with {told['title']}")
-        yield from _listed([f"{one['title']}: {one['relation']}, {one['credential']}" for one in told["sources"]])
+        yield _heading(told["heading"])
+        if not told["holds"]:
+            yield _text("Its signature or its statements don't hold: anybody may have written what follows.")
+        node = told["node"]
+        yield _text(f"{node['title']}: {', '.join(node['lines'])}")
+        for level, line in _branches(node, 1):
+            yield _text(line, leftIndent=5 * mm * level)
+
+
+def _branches(node: dict[str, Any], level: int) -> Iterator[tuple[int, str]]:
+    """Everything below a file of the history, in the tree's order, each with its depth."""
+    for source in node["sources"]:
+        yield level, f"{source['title']}: {'; '.join(source['lines'])}"
+        yield from _branches(source, level + 1)
+    if node["more"]:
+        yield level, f"and {node['more']} more, not shown"
 
 
 def _duties(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flowable]:

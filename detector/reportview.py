@@ -6,7 +6,8 @@ from typing import Any
 from detector.disclosure import Duty, duties_of
 from detector.evidence.strength import MAX_STRENGTH_LOG10
 from detector.plaintext import plain
-from detector.reportmaps import NOT_SAID, changes_lane, history, parts_lane, picture_map
+from detector.reporthistory import history
+from detector.reportmaps import NOT_SAID, changes_lane, parts_lane, picture_map
 from detector.verdict import SCHEMA, Conclusion, Evidence, Outcome, Verdict
 
 CONCLUSION_WORDS = {

@@ -22,6 +22,7 @@ from core.pictures import jpeg
 from core.progress import Progress, silent
 from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
 from detector.fusion import fuse
+from detector.history import History
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
 from detector.ports import (
@@ -34,6 +35,7 @@ from detector.ports import (
 )
 from detector.recovery import Recovery, kept_reference
 from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed
+from detector.sandbox.history import pictures_of_file, pictures_of_store
 from detector.sandbox.limits import MIB, SandboxLimits
 from detector.sandbox.parent import MissingInput, opened_input
 from detector.sandbox.video import SandboxedVideo
@@ -103,8 +105,9 @@ class Detector:
             return self._unopened(path, error)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="credential") as pool:
             credential = pool.submit(lambda: _OF_A_STREAM if is_segment else self._credential(path))
+            kept = pool.submit(lambda: pictures_of_file(path, credential.result()))
             pictures = self._pictures(path, facts, progress, is_segment)
-            report = credential.result()
+            report, kept_pictures = credential.result(), kept.result()
         keeps = report.state is CredentialState.PRESENT
         recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
         alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
@@ -119,7 +122,7 @@ class Detector:
         progress(0.95)
         findings = self._findings(pictures, noise, report, recovery, alike, joined)
         progress(1.0)
-        return findings
+        return replace(findings, history=_history(findings, kept_pictures))
 
     def kept_pictures(self, verdict: Verdict, count: int = 6) -> list[bytes]:
         """JPEG pictures kept of the release that the clip is a copy of, evenly spread; none where it is no copy."""
@@ -237,6 +240,16 @@ class Detector:
         own = report if report.signature_valid and report.assertions_intact else None
         credential = own or kept
         return self.policy_checker(credential) if credential is not None else None
+
+
+def _history(findings: Findings, pictures: Mapping[str, bytes]) -> History | None:
+    """The account of the file's own credential where that holds, else of the one found again, else of its own."""
+    report, match = findings.manifest, findings.match
+    holds = report.signature_valid and report.assertions_intact
+    if not holds and match is not None and match.content_agrees and match.credential_holds:
+        kept = pictures_of_store(match.release.manifest_store, match.credential)
+        return History("release", match.credential, kept)
+    return History("file", report, pictures) if report.state is CredentialState.PRESENT else None
 
 
 def _shows_one(report: ManifestReport, match: ReleaseMatch | None) -> bool:

@@ -77,6 +77,7 @@ class Verdict:
     classifier: dict[str, Any] | None = None
     parts: tuple[dict[str, Any], ...] = ()
     leads: tuple[dict[str, Any], ...] = ()
+    history: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as `reelproof.verdict/1`: plain JSON values in the promised order."""
@@ -98,4 +99,5 @@ class Verdict:
             "classifier": self.classifier,
             "parts": list(self.parts),
             "leads": list(self.leads),
+            "history": self.history,
         }

@@ -29,6 +29,17 @@ from provenance import codes
 from provenance.certificates import common_name, organisation_name
 from provenance.codes import Family
 from provenance.coverage import coverage_of
+from provenance.history import (
+    actions_of,
+    assertions_of,
+    codes_in,
+    generator_of,
+    is_about_trust,
+    origin_in,
+    picture_of,
+    recorded_failures,
+    told_ingredients,
+)
 from provenance.records import ByteCoverage, CredentialState, ManifestReport, SoftBinding
 from provenance.settings import context_with
 from provenance.store import (
@@ -44,8 +55,6 @@ from provenance.trust import TrustStore
 
 SIDECAR_SUFFIX = ".c2pa"
 _MAX_PROBLEM_CHARACTERS = 300
-_MAX_INGREDIENT_DEPTH = 32
-_MAX_SHOWN_DEPTH, _MAX_SHOWN_INGREDIENTS = 8, 64
 _STORE_MIME = "application/c2pa"
 _UNKNOWN_MIME = "application/octet-stream"  # the library then checks the store it is handed, and looks for none
 _AVI_MIME = "video/avi"
@@ -151,35 +160,38 @@ def _report(
 ) -> ManifestReport:
     manifest = content["manifests"][claim.manifest_id]
     active = content["validation_results"]["activeManifest"]
-    succeeded, failed = _codes(active, "success"), _codes(active, "failure")
+    succeeded, failed = codes_in(active, "success"), codes_in(active, "failure")
     if not claim.is_tight:
         failed.append(codes.HIDDEN_IN_SIGNATURE)
     families = codes.split_by_family(failed)
-    assertions = _assertions(manifest)
+    assertions = assertions_of(manifest)
     is_bound = bool(codes.BINDING_MATCHES & set(succeeded)) and not families[Family.BINDING]
     uncovered = codes.uncovered_boxes(assertions)
     left_out = sorted(uncovered - codes.OFFSET_EXCLUSIONS)
     signature_valid = codes.SIGNATURE_VALID in succeeded and not families[Family.SIGNATURE] and claim.verifies
     recorded = list(_ingredient_codes(content))
+    ingredients, left_out_ingredients = told_ingredients(content, claim.manifest_id)
     return ManifestReport(
         state=CredentialState.PRESENT,
         manifest_id=claim.manifest_id,
         signature_valid=signature_valid,
         binding_intact=is_bound and not left_out and not detached,
         assertions_intact=not families[Family.ASSERTION],
-        origin=_origin(content["manifests"], claim.manifest_id),
-        claim_generator=_generator(manifest),
+        origin=origin_in(content["manifests"], claim.manifest_id),
+        claim_generator=generator_of(manifest),
         success_codes=_unique(succeeded),
         failure_codes=_unique(code for code in failed if not _is_expected(code, detached)),
         informational_codes=_unique(
-            [*_codes(active, "informational"), *([codes.UNCOVERED_OFFSETS] if uncovered else [])]
+            [*codes_in(active, "informational"), *([codes.UNCOVERED_OFFSETS] if uncovered else [])]
         ),
         ingredient_failures=_unique(
-            [*families[Family.INGREDIENT], *(code for code in recorded if not _is_about_trust(code))]
+            [*families[Family.INGREDIENT], *(code for code in recorded if not is_about_trust(code))]
         ),
-        ingredient_trust_codes=_unique(code for code in recorded if _is_about_trust(code)),
-        ingredients=_ingredients(content["manifests"], manifest),
+        ingredient_trust_codes=_unique(code for code in recorded if is_about_trust(code)),
+        ingredients=ingredients,
+        ingredients_left_out=left_out_ingredients,
         has_thumbnail=isinstance(manifest.get("thumbnail"), Mapping),
+        thumbnail=picture_of(manifest),
         bindings=_bindings(manifest),
         assertions=assertions,
         problem=f"the hash leaves out {', '.join(left_out)}"[:_MAX_PROBLEM_CHARACTERS] if left_out else None,
@@ -219,62 +231,19 @@ def _signer_facts(
     }
 
 
-def _codes(results: Any, kind: str) -> list[str]:
-    listed = results.get(kind) if isinstance(results, Mapping) else None
-    return [str(one.get("code")) for one in listed or () if isinstance(one, Mapping)]
-
-
 def _ingredient_codes(content: _Json) -> Iterator[str]:
     """Failure codes of every ingredient of every manifest in the store: as noted when it was signed, and as
     they came out now."""
     for delta in content["validation_results"].get("ingredientDeltas") or ():
-        yield from _codes(delta.get("validationDeltas"), "failure")
+        yield from codes_in(delta.get("validationDeltas"), "failure")
     for manifest in content["manifests"].values():
         for ingredient in manifest.get("ingredients") or ():
-            results = ingredient.get("validation_results") or {}
-            yield from _codes(results.get("activeManifest"), "failure")
-            for delta in results.get("ingredientDeltas") or ():
-                yield from _codes(delta.get("validationDeltas"), "failure")
-            for status in ingredient.get("validation_status") or ():  # the form of claims of version 1
-                if not status.get("success", False):
-                    yield str(status.get("code"))
+            yield from recorded_failures(ingredient)
 
 
 def _is_expected(code: str, is_detached: bool) -> bool:
     """Failures that say nothing: the library was given no claim roots; a detached store has no bytes to match."""
     return code in codes.MERELY_UNTRUSTED or (is_detached and codes.family_of(code) is Family.BINDING)
-
-
-def _is_about_trust(code: str) -> bool:
-    return codes.family_of(code) in (Family.TRUST, Family.TIME)
-
-
-def _assertions(manifest: _Json) -> dict[str, Any]:
-    """Assertions by label; a second of the same label is `label__1`, as in the manifest's own addresses."""
-    found: dict[str, Any] = {}
-    for one in manifest.get("assertions") or ():
-        instance = one.get("instance")
-        label = str(one.get("label")) + (f"__{instance}" if instance else "")
-        found[label] = one.get("data")
-    return found
-
-
-def _actions(manifest: _Json) -> list[Any]:
-    return [
-        action
-        for label, content in _assertions(manifest).items()
-        if label.startswith("c2pa.actions") and isinstance(content, Mapping)
-        for action in content.get("actions") or ()
-    ]
-
-
-def _origin(manifests: _Json, label: str, depth: int = 0) -> str:
-    manifest = manifests.get(label)
-    if manifest is None or depth > _MAX_INGREDIENT_DEPTH:
-        return "unknown"
-    parents = [one for one in manifest.get("ingredients") or () if one.get("relationship") == "parentOf"]
-    parent = parents[0].get("active_manifest") if parents else None
-    return codes.origin_of(_actions(manifest), _origin(manifests, parent, depth + 1) if parent else None)
 
 
 def _bindings(manifest: _Json) -> tuple[SoftBinding, ...]:
@@ -305,32 +274,9 @@ def _bytes(value: Any) -> bytes:
     return b64decode(str(value), validate=True)
 
 
-def _ingredients(manifests: _Json, manifest: _Json, depth: int = 0) -> tuple[dict[str, Any], ...]:
-    """Ingredients as told, each with what its own manifest attests and the ingredients of that in turn."""
-    kept = ("title", "format", "relationship", "active_manifest")
-    listed = manifest.get("ingredients") or () if depth < _MAX_SHOWN_DEPTH else ()
-    found = []
-    for one in list(listed)[:_MAX_SHOWN_INGREDIENTS]:
-        told: dict[str, Any] = {name: one[name] for name in kept if isinstance(one.get(name), str)}
-        own = manifests.get(told.get("active_manifest", ""))
-        told["has_thumbnail"] = isinstance(one.get("thumbnail"), Mapping)
-        if own is not None:
-            told["origin"] = _origin(manifests, told["active_manifest"])
-            told["claim_generator"] = _generator(own)
-            told["ingredients"] = list(_ingredients(manifests, own, depth + 1))
-        found.append(told)
-    return tuple(found)
-
-
-def _generator(manifest: _Json) -> str | None:
-    info = (manifest.get("claim_generator_info") or [{}])[0]
-    name, version = info.get("name"), info.get("version")
-    return " ".join(str(part) for part in (name, version) if part) or manifest.get("claim_generator")
-
-
 def _claimed_time(manifest: _Json) -> str | None:
     return next(
-        (str(one["when"]) for one in _actions(manifest) if isinstance(one, Mapping) and one.get("when")), None
+        (str(one["when"]) for one in actions_of(manifest) if isinstance(one, Mapping) and one.get("when")), None
     )
 
 

@@ -139,8 +139,9 @@ class ManifestReport:
     time-stamp where `time_stamped`, else the time the claim states of itself. `origin` is what the manifest
     attests (generated, captured, edited, unknown). `problem` says in words what kept a credential from counting.
     `revoked_by` names the trust list whose issuer had taken the signer's certificate back by then; such a signer is
-    on no list. `ingredients` has one mapping each: title, format, relationship, and where it came with a credential
-    of its own that manifest's ID, generator, origin and `ingredients` in turn. `is_sidecar`: the store was kept
+    on no list. `ingredients` has one mapping each, and in it those of that one in turn (`provenance.history`), and
+    `ingredients_left_out` says how many more there are. `thumbnail` names the claim's small picture in the store.
+    `is_sidecar`: the store was kept
     beside the file; `fetched_from`: it was fetched from this address. `coverage` is the map of the file's bytes;
     None without a credential, and for a detached store.
     """
@@ -175,6 +176,8 @@ class ManifestReport:
     has_thumbnail: bool = False
     is_sidecar: bool = False
     fetched_from: str | None = None
+    thumbnail: str | None = None
+    ingredients_left_out: int = 0
 
     @property
     def is_intact(self) -> bool:

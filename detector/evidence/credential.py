@@ -120,7 +120,7 @@ def _ingredients(report: ManifestReport) -> Evidence:
         return _evidence("ingredients", Outcome.FAILED, how, says, report.ingredient_failures)
     if not report.ingredients:
         return _evidence("ingredients", Outcome.NOT_FOUND, how, "The credential names no source files.")
-    count = len(report.ingredients)
+    count = len(report.ingredients) + report.ingredients_left_out
     says = f"{count} source file{'s' if count > 1 else ''} named; none fails its own check."
     return _evidence("ingredients", Outcome.PASSED, how, says, report.ingredient_trust_codes)
 

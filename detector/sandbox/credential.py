@@ -55,10 +55,11 @@ def read_manifest_sandboxed(
         MissingInput: no such file, or it may not be read. UnreadableInput: empty, too large, no regular file.
     """
     with opened_input(path, limits) as file:
-        return _read(f"{_JOBS}:read_credential", file, trust, limits, now, beside=_beside(path))
+        return _read(f"{_JOBS}:read_credential", file, trust, limits, now, beside=store_beside_or_none(path))
 
 
-def _beside(path: Path) -> bytes | None:
+def store_beside_or_none(path: Path) -> bytes | None:
+    """The store kept beside a WebM or Matroska file, unread; None where there is none that may be read."""
     try:
         return store_beside(path)
     except OSError:

@@ -27,20 +27,31 @@ def rehearse() -> None:
 
 def stream_picture(bench: Bench) -> None:
     """Send the picture as one RGB frame, turned as its EXIF says and at most 1,280 pixels a side."""
-    content = bench.file.read()
-    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
-    picture = _decoded(content) if kind else None
-    if picture is None:
+    rgb = picture_in(bench.file.read(), _MAX_SIDE_PX)
+    if rgb is None:
         raise UnreadableInput(
             "no readable picture in this file", code="not_a_picture", hint="Send a PNG, JPEG or WebP picture."
         )
+    send_picture(bench, 0, rgb)
+
+
+def picture_in(content: bytes, most_px: int) -> Any:
+    """The RGB picture in some bytes, at most so many pixels a side; None where there is none of a kind taken."""
+    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
+    picture = _decoded(content) if kind else None
+    if picture is None:
+        return None
     height, width = picture.shape[:2]
-    share = min(1.0, _MAX_SIDE_PX / max(height, width))
+    share = min(1.0, most_px / max(height, width))
     if share < 1.0:
         size = (max(1, round(width * share)), max(1, round(height * share)))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    rgb = np.ascontiguousarray(picture[:, :, ::-1])
-    wire.send(bench.output, wire.FRAME, wire.FRAME_HEADER.pack(0.0, *rgb.shape[:2]), rgb.data)
+    return np.ascontiguousarray(picture[:, :, ::-1])
+
+
+def send_picture(bench: Bench, number: int, rgb: Any) -> None:
+    """Send an RGB picture; its number stands where a frame has its time."""
+    wire.send(bench.output, wire.FRAME, wire.FRAME_HEADER.pack(float(number), *rgb.shape[:2]), rgb.data)
 
 
 def _decoded(content: bytes) -> Any:

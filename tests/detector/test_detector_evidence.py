@@ -15,8 +15,11 @@ from detector.edits import edits_of
 from detector.evidence import evidence_of
 from detector.evidence.context import aigc_label
 from detector.evidence.strength import MAX_STRENGTH_LOG10, chance, from_false_match_rate, from_p_value
+from detector.fusion import fuse
 from detector.plaintext import plain, plain_json
+from detector.report import render_html
 from detector.timeline import regions_of, timeline_of
+from provenance.records import ByteCoverage, ByteRange
 from watermark.extraction import Geometry
 
 SOURCES = [
@@ -97,6 +100,20 @@ def test_deep_and_wide_values_are_cut() -> None:
     cut = plain_json(deep)
     assert len(cut["list"]) == 64
     assert len(str(cut)) < 100_000
+    wide: object = "x" * 10_000
+    for _ in range(12):
+        wide = [wide] * 64
+    assert len(str(plain_json(wide))) < 2_000_000
+
+
+def test_however_much_a_stranger_asserts_our_own_findings_stay(make: SimpleNamespace) -> None:
+    """Thousands of assertions use up their own room, not that of the byte map or the bindings."""
+    asserted = {str(i): {str(j): ["x" * 5_000] * 60 for j in range(60)} for i in range(60)}
+    covered = ByteCoverage(10, 5, 3, 2, (ByteRange(0, 10, "hashed", "mdat"),))
+    verdict = fuse(make.findings(manifest=make.credential(assertions=asserted, coverage=covered)))
+    assert verdict.manifest is not None
+    assert verdict.manifest["coverage"]["hashed_bytes"] == 5
+    assert len(render_html(verdict)) < 5_000_000
 
 
 def test_edits_name_scale_crop_and_trim(make: SimpleNamespace) -> None:
