@@ -26,6 +26,7 @@ class CausalBlock(nn.Module):
         self.previous = nn.Conv2d(width, width, 1, bias=False)
         self.out = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor, groups: int) -> Tensor:
         """(B·F', width, h, w), the groups of a clip in a row."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from generator.embedded.config import SMOKE
 from generator.embedded.model import EmbeddedModel
 from generator.embedded.text import WordTokenizer
 from generator.port import GenerationRequest
-from generator.train import grown, train
+from generator.train import grown, grown_vae, train
 from generator.training.dit_stage import stages_for
 from generator.training.run import Paused, Run, Stopwatch
 from generator.training.vae_stage import codec_damage
@@ -96,3 +97,17 @@ def test_words_keep_their_meaning_when_more_are_learned(tiny_model: EmbeddedMode
         before = tiny_model.denoiser(x, t, tiny_model.token_ids(prompt))
         after = more(x, t, tokenizer.batch(prompt, SMOKE.text.max_tokens))
     assert torch.allclose(before, after, atol=1e-5)
+
+
+def test_further_blocks_change_nothing_until_they_learn(tiny_model: EmbeddedModel) -> None:
+    """A grown autoencoder encodes and decodes as before; one of other widths is refused."""
+    wider = replace(SMOKE, vae=replace(SMOKE.vae, encoder_blocks=(1, 2), decoder_blocks=(2, 2)))
+    vae = grown_vae(wider, tiny_model).eval()
+    clip = torch.rand(1, 3, SMOKE.frames, SMOKE.size_px, SMOKE.size_px) * 2 - 1
+    with torch.no_grad():
+        z = tiny_model.vae.encode(clip)
+        assert torch.allclose(vae.encode(clip), z, atol=1e-5)
+        assert torch.allclose(vae.decode(z), tiny_model.vae.decode(z), atol=1e-5)
+    for other in (replace(SMOKE.vae, channels=4), replace(SMOKE.vae, encoder_blocks=(0, 0))):
+        with pytest.raises(UsageError, match="other sizes"):
+            grown_vae(replace(SMOKE, vae=other), tiny_model)
