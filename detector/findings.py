@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from detector.classifier.reading import ClassifierReading
 from detector.history import History
 from detector.inspection import Inspection
 from detector.leads import Lead
@@ -163,7 +164,7 @@ class Findings:
     `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
     stretches of the clip come from different releases: it was joined from them. `leads` weigh nothing.
     `provisos` are sentences on how the file came here, for the limits of the verdict. `history` is what a
-    credential tells of the files that the clip was made from.
+    credential tells of the files that the clip was made from. `classifier` is None where none is set up.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)
@@ -183,6 +184,7 @@ class Findings:
     leads: tuple[Lead, ...] = ()
     provisos: tuple[str, ...] = ()
     history: History | None = None
+    classifier: ClassifierReading | None = None
 
     @property
     def match(self) -> ReleaseMatch | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from detector.evidence import evidence_of
 from detector.evidence.content import match_json
-from detector.evidence.context import CLASSIFIER_ABSTAINS
+from detector.evidence.context import classifier_limit
 from detector.evidence.marks import mark_json
 from detector.findings import Findings
 from detector.history import History, history_json
@@ -28,6 +28,10 @@ _MADE = {
 }
 _NOT_PROOF_OF_ABSENCE = (
     "This does not mean that the clip is real, nor that it is fake: most clips carry nothing that can be checked."
+)
+_NOT_PROOF_OF_MAKING = (
+    "This is an estimate from how the pictures look, no proof: it can be wrong on filmed clips, more often on "
+    "cameras and edits unlike those it was tested on."
 )
 _MAX_PARTS = 8
 _SILENT = {Outcome.NOT_EXAMINED, Outcome.NOT_FOUND}
@@ -77,7 +81,7 @@ def fuse(findings: Findings) -> Verdict:
         parts=tuple(vars(one) for one in findings.parts),
         timeline=findings.timeline,
         regions=dict(findings.regions) if findings.regions is not None else None,
-        classifier=None,
+        classifier=findings.classifier.to_json() if findings.classifier is not None else None,
         leads=tuple(one.to_json() for one in findings.leads),
         history=history_json(findings.history or History("file", findings.manifest)),
     )
@@ -152,12 +156,14 @@ def _explanation(rule: Rule, findings: Findings, evidence: tuple[Evidence, ...],
         if tag.outcome == Outcome.FOUND:
             lines.append(str(tag.detail["says"]))
         lines.append(_NOT_PROOF_OF_ABSENCE)
+    if rule.conclusion is Conclusion.LIKELY_GENERATED:
+        lines.append(_NOT_PROOF_OF_MAKING)
     return tuple(lines)
 
 
 def _limits(findings: Findings) -> tuple[str, ...]:
     lines = list(STANDING_LIMITS)
-    lines.append(CLASSIFIER_ABSTAINS)
+    lines.append(classifier_limit(findings.classifier))
     for name, reading in (("pixel mark", findings.pixel), ("noise mark", findings.noise)):
         if reading.extraction is None:
             lines.append(f"The {name} was not looked for: {reading.not_examined or 'nobody looked'}.")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.clip import Clip
 from core.progress import Progress, silent
+from detector.classifier.reading import ClassifierReading
 from provenance.records import Fingerprint, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction
 
@@ -43,6 +44,18 @@ class LatentInverter(Protocol):
 
     def invert(self, clip: Clip, progress: Progress = silent) -> Latents:
         """Estimated initial latents (1, C, F, H, W), float32."""
+        ...
+
+
+class ClipClassifier(Protocol):
+    """Estimates whether an unmarked clip was generated. Thread-safe; never raises for what a clip shows."""
+
+    def judge(self, clip: Clip, file: Mapping[str, Any]) -> ClassifierReading:
+        """The reading of a clip, whose facts (`file` of the verdict) only tell whether it is in range."""
+        ...
+
+    def abstaining(self, why: str) -> ClassifierReading:
+        """A reading that says nothing, and why."""
         ...
 
 

@@ -55,6 +55,7 @@ _STATES = {
 _TIMELINE_WIDTH, _TICKS = 800, 5
 _SHOWN_CODES, _SHOWN_RANGES = 6, 6
 _BAR_WIDTH = 96
+_CARD_CHARACTERS = 2_000
 
 
 def view_of(verdict: Verdict) -> dict[str, Any]:
@@ -73,7 +74,9 @@ def view_of(verdict: Verdict) -> dict[str, Any]:
         "duties": [_duty(one) for one in duties_of(verdict)],
         "cards": [_card(one) for one in sorted(verdict.evidence, key=_quietness)],
         "groups": [
-            group for group in (_match(verdict), _credential(verdict), _bytes(verdict), _file(verdict)) if group
+            group
+            for group in (_match(verdict), _credential(verdict), _bytes(verdict), _card_of(verdict), _file(verdict))
+            if group
         ],
         "limits": verdict.limits,
         "schema": SCHEMA,
@@ -257,6 +260,37 @@ def _listed_ranges(ranges: Sequence[Mapping[str, Any]]) -> str:
     told = [f"{one['end'] - one['start']:,} bytes at {one['start']:,}: {plain(one['what'])}" for one in ranges]
     more = [f"{len(told) - _SHOWN_RANGES} more"] if len(told) > _SHOWN_RANGES else []
     return "; ".join(told[:_SHOWN_RANGES] + more)
+
+
+def _card_of(verdict: Verdict) -> dict[str, Any] | None:
+    """The classifier's card, where an installation has one: its maker's word."""
+    classifier = verdict.classifier
+    if classifier is None:
+        return None
+    card, tested = classifier["card"], classifier["card"]["evaluation"]
+    trained, bounds = card["training"], card["range"]
+    p = classifier["p_generated"]
+    return _group(
+        "The card of this installation's classifier",
+        (
+            _fact("Name", plain(f"{card['name']} {card['version']}, by {card['made_by']}")),
+            _fact("Estimate for this clip", f"{100 * p:.0f} % generated" if p is not None else "abstains"),
+            _fact("Because", plain(classifier["reason"])),
+            _fact(
+                "Trained on",
+                f"{trained['real_clips']:,} camera clips from {trained['real_sources']:,} sources, "
+                f"{trained['generated_clips']:,} clips of {plain(', '.join(trained['generators']))}",
+            ),
+            _fact(
+                "Tested on",
+                f"{tested['real_clips']:,} camera clips, {tested['false_alarms']:,} called generated; "
+                f"{tested['generated_clips']:,} generated ones, {tested['detected']:,} found",
+            ),
+            _fact("In range", f"from {bounds['short_side_px']} pixels and {bounds['seconds']:g} s on"),
+            _fact("Its limits", plain(" ".join(card["limits"]), _CARD_CHARACTERS)),
+            _fact("SHA-256 of the card", card["sha256"], is_code=True),
+        ),
+    )
 
 
 def _file(verdict: Verdict) -> dict[str, Any] | None:

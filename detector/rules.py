@@ -250,6 +250,14 @@ RULES: tuple[Rule, ...] = (
         ("fingerprint",),
     ),
     Rule(
+        "likely_generated",
+        Conclusion.LIKELY_GENERATED,
+        lambda s: s.classifier_says_generated and not s.mark_found and not s.credential_present,
+        "Likely generated with AI, says a classifier that is sometimes wrong; nothing in the clip proves it",
+        "There is no credential, none of our marks, and nothing in this repository looks like it.",
+        ("classifier",),
+    ),
+    Rule(
         "nothing_found",
         Conclusion.NO_EVIDENCE,
         lambda s: True,

@@ -20,12 +20,14 @@ from core.clock import Clock, SystemClock
 from core.errors import UnreadableInput
 from core.pictures import jpeg
 from core.progress import Progress, silent
-from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
+from detector.classifier.reading import ClassifierReading
+from detector.findings import Comparison, Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
 from detector.fusion import fuse
 from detector.history import History
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
 from detector.ports import (
+    ClipClassifier,
     LatentInverter,
     NoiseReader,
     PixelReader,
@@ -64,6 +66,7 @@ class Detector:
     time. `kept_frame_bytes` bounds the decoded frames held in memory so that several readers share one decode.
     `policy_checker` checks the decision proof that a trusted credential carries against the log it names.
     `references` gives the small pictures kept of releases: with them a copy is compared place by place.
+    `classifier` is asked last, and only about clips on which everything else is silent.
     """
 
     trust: TrustStore
@@ -78,6 +81,7 @@ class Detector:
     policy_checker: PolicyChecker | None = None
     kept_frame_bytes: int = 384 * MIB
     references: ReferenceLookup | None = None
+    classifier: ClipClassifier | None = None
 
     def verify(
         self, path: Path, *, progress: Progress = silent, is_segment: bool = False, provisos: tuple[str, ...] = ()
@@ -122,7 +126,8 @@ class Detector:
         progress(0.95)
         findings = self._findings(pictures, noise, report, recovery, alike, joined)
         progress(1.0)
-        return replace(findings, history=_history(findings, kept_pictures))
+        reading = self._classified(findings, pictures, settled)
+        return replace(findings, history=_history(findings, kept_pictures), classifier=reading)
 
     def kept_pictures(self, verdict: Verdict, count: int = 6) -> list[bytes]:
         """JPEG pictures kept of the release that the clip is a copy of, evenly spread; none where it is no copy."""
@@ -232,6 +237,19 @@ class Detector:
             parts=parts or joined,
             leads=pictures.leads,
         )
+
+    def _classified(self, findings: Findings, pictures: Pictures, settled: str) -> ClassifierReading | None:
+        """What the classifier says of a clip of which nothing else does; else why it was not asked."""
+        if self.classifier is None:
+            return None
+        if pictures.clip is None:
+            return self.classifier.abstaining(NO_PICTURES)
+        is_silent = findings.manifest.state is CredentialState.ABSENT and (
+            findings.match is None or findings.match.comparison is Comparison.DIFFERS
+        )
+        if settled or not is_silent or findings.pixel.found or findings.noise.found or findings.parts:
+            return self.classifier.abstaining("a credential, a mark or a likeness speaks of this clip already")
+        return self.classifier.judge(pictures.clip.clip, findings.file)
 
     def _policy(self, report: ManifestReport, kept: ManifestReport | None) -> Mapping[str, Any] | None:
         """The check of the policy proof in the credential that stands behind the clip, its own or the kept one."""

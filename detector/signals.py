@@ -78,6 +78,7 @@ def signals_of(findings: Findings) -> Signals:
         is_joined=_is_joined(findings, "mark"),
         is_joined_by_pictures=_is_joined(findings, "pictures"),
         has_replaced_region=_region_replaced(match),
+        classifier_says_generated=findings.classifier is not None and findings.classifier.calls_generated,
         revoked=report.trust_list is None and report.revoked_by is not None,
     )
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from core.errors import ReelproofError
 from reelproof.settings import Settings
-from reelproof.wiring import keys_folder, open_keys, signer_of, trust_of
+from reelproof.wiring import classifier_of, keys_folder, open_keys, signer_of, trust_of
 
 _FREE_DISK_BYTES = 1 << 30
 _LAPSES_SOON_DAYS = 30
@@ -39,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("signing", _signing),
         ("time-stamps", _time_stamps),
         ("model", _model),
+        ("classifier", _classifier),
     )
     findings: list[Finding] = []
     for part, check in checks:
@@ -51,6 +52,12 @@ def examine(settings: Settings) -> list[Finding]:
                 Finding(part, "fault", f"{type(fault).__name__}: {fault}", "Install again, then retry.")
             )
     return findings
+
+
+def _classifier(settings: Settings) -> Iterator[Finding]:
+    if classifier_of(settings) is None:
+        return
+    yield Finding("classifier", "ok", "the pinned classifier loads; its error rates are those of its card")
 
 
 def _installation(_: Settings) -> Iterator[Finding]:

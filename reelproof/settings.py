@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     minilm: Path | None = Field(
         None, description="Local folder of a MiniLM with harm heads trained on it; they hear every request as well."
     )
+    classifier: Path | None = Field(
+        None, description="Local folder of a classifier of clips without marks: a card, a backbone and a head."
+    )
+    classifier_digest: str | None = Field(
+        None, description="SHA-256 of that classifier's card, which names those of its files; needed with it."
+    )
     lists_key: str | None = Field(
         None, description="Verifier key of list updates; default: the key that ships with the package."
     )

@@ -15,6 +15,7 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigurationError
 from core.files import write_atomically
 from core.progress import Progress, silent
+from detector.ports import ClipClassifier
 from detector.sandbox import SandboxedVideo, SandboxLimits
 from detector.service import Detector
 from generator.port import GeneratorBackend, LatentInverter, Latents
@@ -111,6 +112,7 @@ def build(settings: Settings, clock: Clock | None = None, backends: Backends | N
         clock,
         DecisionProofChecker(log),
         references=blobs.get,
+        classifier=classifier_of(settings),
     )
     return Services(
         settings,
@@ -182,6 +184,19 @@ def time_stamping_of(settings: Settings) -> TimeStamping | None:
     if settings.tsa_url is None:
         return None
     return TimeStamping(settings.tsa_url, settings.tsa_when_down, settings.tsa_wait_s)
+
+
+def classifier_of(settings: Settings) -> ClipClassifier | None:
+    """The classifier of clips without marks that is set and pinned, or None.
+
+    Raises:
+        ConfigurationError: it is not the pinned one, or can't be used as it is.
+    """
+    if settings.classifier is None:
+        return None
+    from reelproof.classifier_model import load_classifier
+
+    return load_classifier(settings.classifier, settings.classifier_digest)
 
 
 def webhooks_of(settings: Settings, keys: KeyStore, clock: Clock) -> Webhooks:

@@ -23,9 +23,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.classifier.canonical import canonical_pictures
 from bench.classifier.features import features_of
 from core.video import open_clip
+from detector.classifier.canonical import canonical_pictures
 
 NEEDED_AUC, ALLOWED_FLOOR = 0.80, 0.60
 _BOOTSTRAPS, _KEPT_FEATURES = 2_000, 6

@@ -1,8 +1,9 @@
-"""What stands beside the clip: a classifier (none in this release), unsigned tags, a policy decision's proof."""
+"""What stands beside the clip: a classifier (none ships), unsigned tags, a policy decision's proof."""
 
 import json
 from typing import Any
 
+from detector.classifier.reading import ClassifierReading
 from detector.evidence.strength import TAG_STRENGTH_LOG10
 from detector.findings import Findings
 from detector.plaintext import plain
@@ -19,7 +20,37 @@ _MAX_TAG_CHARACTERS, _MAX_TAG_FIELDS = 400, 32
 
 def context_evidence(findings: Findings) -> tuple[Evidence, ...]:
     """`classifier`, `disclosure_tags` and `policy_log`."""
-    return (_classifier(), _disclosure(findings), _policy(findings))
+    return (_classifier(findings.classifier), _disclosure(findings), _policy(findings))
+
+
+def classifier_limit(reading: ClassifierReading | None) -> str:
+    """What a verdict's limits say of the classifier, asked or not."""
+    if reading is None:
+        return CLASSIFIER_ABSTAINS
+    name = plain(reading.name)
+    if reading.abstains:
+        return f"The classifier “{name}” of this installation abstains: {reason_of(reading)}."
+    return (
+        f"The classifier “{name}” is this installation's own; its error rates are those that its card states, on "
+        "the generators and cameras it was tested on."
+    )
+
+
+def classifier_rate(reading: ClassifierReading | None) -> str:
+    """How often the classifier was wrong where it was tested, in a sentence; empty without one."""
+    tested = reading.card.get("evaluation") if reading is not None else None
+    if reading is None or not tested or reading.false_alarm_bound is None:
+        return ""
+    return (
+        f"Of {tested['real_clips']:,} camera clips from {tested['real_sources']:,} sources it had never seen it "
+        f"called {tested['false_alarms']:,} generated (so at most {100 * reading.false_alarm_bound:.1f} %, at 95 % "
+        f"confidence), of {tested['generated_clips']:,} generated ones {tested['detected']:,}."
+    )
+
+
+def reason_of(reading: ClassifierReading) -> str:
+    """The reading's reason on one line, without a full stop."""
+    return plain(reading.reason, _MAX_TAG_CHARACTERS).rstrip(".")
 
 
 def aigc_label(tags: Any) -> dict[str, str] | None:
@@ -36,10 +67,25 @@ def aigc_label(tags: Any) -> dict[str, str] | None:
     return {plain(key): plain(value, _MAX_TAG_CHARACTERS) for key, value in list(label.items())[:_MAX_TAG_FIELDS]}
 
 
-def _classifier() -> Evidence:
-    return Evidence(
-        "classifier", Outcome.NOT_EXAMINED, "no classifier in this release", detail={"says": CLASSIFIER_ABSTAINS}
-    )
+def _classifier(reading: ClassifierReading | None) -> Evidence:
+    source = "classifier"
+    if reading is None:
+        how = "no classifier in this release"
+        return Evidence(source, Outcome.NOT_EXAMINED, how, detail={"says": CLASSIFIER_ABSTAINS})
+    how = f"the installation's own classifier “{plain(reading.name)}”, on pictures made alike first"
+    if reading.p_generated is None:
+        says = f"Abstains: {reason_of(reading)}."
+        return Evidence(source, Outcome.NOT_EXAMINED, how, detail={"says": says})
+    detail: dict[str, Any] = {
+        "p_generated": round(reading.p_generated, 3),
+        "false_alarm_bound": reading.false_alarm_bound,
+    }
+    estimate = f"{100 * reading.p_generated:.0f} % generated"
+    if not reading.calls_generated:
+        says = f"Its estimate is {estimate}, {reason_of(reading)}."
+        return Evidence(source, Outcome.NOT_FOUND, how, detail={"says": says, **detail})
+    says = f"Its estimate is {estimate}, {reason_of(reading)}. {classifier_rate(reading)}"
+    return Evidence(source, Outcome.FOUND, how, reading.likelihood_log10, detail={"says": says, **detail})
 
 
 def _disclosure(findings: Findings) -> Evidence:

@@ -15,6 +15,7 @@ import pytest
 
 from core.clip import Clip
 from core.video import write_clip
+from detector.classifier.reading import ClassifierReading
 from detector.differences import ChangedRegion, Differences
 from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
 from detector.inspection import Inspection
@@ -183,6 +184,19 @@ def findings(**changes: Any) -> Findings:
     return replace(nothing, **changes)
 
 
+def estimate(calls_generated: bool = True, **changes: Any) -> ClassifierReading:
+    """What a classifier with a good card says of a clip."""
+    tested = {"real_clips": 400, "real_sources": 60, "false_alarms": 0, "generated_clips": 300, "detected": 200}
+    card = {
+        "name": "tiny", "version": "1", "made_by": "a test", "limits": ["none known"], "sha256": "0" * 64,
+        "training": {"real_clips": 900, "real_sources": 90, "generated_clips": 800, "generators": ["A", "B"]},
+        "evaluation": tested, "range": {"short_side_px": 240, "seconds": 1.0},
+    }  # fmt: skip
+    reason = "above its threshold of 0.9" if calls_generated else "below its threshold of 0.9"
+    p = 0.97 if calls_generated else 0.4
+    return replace(ClassifierReading("tiny", reason, p, 1.0, calls_generated, 0.0075, card), **changes)
+
+
 @pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """Findings by hand: see the functions of this file."""
@@ -199,6 +213,7 @@ def make() -> SimpleNamespace:
         findings=findings,
         unreadable=ReadingFault("not_a_video", "no decodable video", "Check that it plays."),
         absent=ManifestReport(CredentialState.ABSENT),
+        estimate=estimate,
         broken=ManifestReport(CredentialState.BROKEN, problem="cut off"),
         segment=SegmentPresence,
         inspection=inspection,

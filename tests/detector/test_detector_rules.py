@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from detector.findings import Findings
 from detector.fusion import fuse
+from detector.report import render_html
 from detector.rules import RULES, deciding_rule
 from detector.signals import signals_of
 from detector.verdict import Conclusion, Verdict
@@ -178,6 +179,14 @@ CASES: list[tuple[str, Case]] = [
     ("mark_without_record", lambda m: m.findings(pixel=m.mark())),
     ("credential_unreadable", lambda m: m.findings(manifest=m.broken)),
     ("nothing_found", lambda m: m.findings()),
+    ("nothing_found", lambda m: m.findings(classifier=m.estimate(calls_generated=False))),
+    ("nothing_found", lambda m: m.findings(classifier=m.estimate(False, p_generated=None))),
+    ("likely_generated", lambda m: m.findings(classifier=m.estimate())),
+    (
+        "likeness_unconfirmed",
+        lambda m: m.findings(alike=m.match(0.5, found_by=("fingerprint",)), classifier=m.estimate()),
+    ),
+    ("credential_unreadable", lambda m: m.findings(manifest=m.broken, classifier=m.estimate())),
     ("likeness_unconfirmed", lambda m: m.findings(alike=m.match(0.5, found_by=("fingerprint",)))),
     ("likeness_unconfirmed", lambda m: m.findings(alike=m.match(0.7, found_by=("fingerprint",)))),
     ("nothing_found", lambda m: m.findings(tags={"AIGC": '{"Label":"1"}'})),
@@ -308,6 +317,32 @@ def test_looking_in_vain_never_strengthens(make: SimpleNamespace, combination: t
     before, after = fuse(found), fuse(replace(found, noise=make.no_mark(make.NOISE_ALG), fingerprint_searched=True))
     assert (before.conclusion, before.origin, before.issuer) == (after.conclusion, after.origin, after.issuer)
     assert sum(one.strength_log10 for one in after.evidence) <= sum(one.strength_log10 for one in before.evidence)
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_a_classifier_has_the_least_say(make: SimpleNamespace, combination: tuple[int, int, bool]) -> None:
+    """Whatever it says, it changes a conclusion only where nothing at all was found; never a name or an origin."""
+    found = _combined(make, combination)
+    before, after = fuse(found), fuse(replace(found, classifier=make.estimate()))
+    if (before.conclusion, deciding_rule(signals_of(found)).name) == (Conclusion.NO_EVIDENCE, "nothing_found"):
+        assert after.conclusion is Conclusion.LIKELY_GENERATED
+    else:
+        assert after.conclusion is before.conclusion
+    assert (before.origin, before.issuer) == (after.origin, after.issuer)
+    silent = fuse(replace(found, classifier=make.estimate(calls_generated=False)))
+    assert silent.conclusion is before.conclusion
+
+
+def test_likely_generated_comes_with_its_error_rate(make: SimpleNamespace) -> None:
+    """How often it was wrong stands in the explanation, that it is no proof too, and the card on the page."""
+    verdict = fuse(make.findings(classifier=make.estimate()))
+    said = " ".join(verdict.explanation)
+    assert "0 generated (so at most 0.8 %, at 95 % confidence)" in said
+    assert "no proof" in said
+    assert verdict.origin == "unknown"
+    (one,) = (one for one in verdict.evidence if one.source == "classifier")
+    assert one.strength_log10 == 1.0
+    assert "60 sources" in render_html(verdict)
 
 
 @pytest.mark.parametrize("credential", range(len(CREDENTIALS)))
