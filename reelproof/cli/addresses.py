@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _FOUND = 200
+_NAME_CHARACTERS = 60
 
 
 def stream_limits() -> "StreamLimits":
@@ -56,6 +57,11 @@ def kept_for_now(answer: "Fetched") -> Iterator[Path]:
     from detector.fetchedstreams import piece_at
 
     with TemporaryDirectory(prefix="reelproof-fetched-") as folder:
-        path = Path(folder) / piece_at(answer.url).path.name[-100:]
+        path = Path(folder) / _file_name(piece_at(answer.url).path.name)
         path.write_bytes(answer.body)
         yield path
+
+
+def _file_name(text: str) -> str:
+    """What an address ends in, as a name that any folder takes: no dots alone, no control characters, 240 bytes."""
+    return "".join(one for one in text if one.isprintable()).strip(". ")[-_NAME_CHARACTERS:] or "clip"

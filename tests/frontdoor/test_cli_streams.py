@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from provenance.fetching import Fetched
 from reelproof.cli import addresses, verifying
 from tests.detector.segmenting import Site, served
 
@@ -104,3 +105,12 @@ def test_an_address_is_verified_by_itself(command: Command, tmp_path: Path) -> N
                   ("https://example.org/a.mp4", "--resume", tmp_path / "kept")):  # fmt: skip
         code, _, said = command("verify", *given)
         assert (code, "one address" in said) == (2, True)
+
+
+@pytest.mark.parametrize("ending", ["..", "%2e%2e", "a%00b.mp4", "x" * 300, "é" * 300, "", "clip.mp4"])
+def test_what_an_address_ends_in_is_a_file_s_name(ending: str) -> None:
+    """Dots, control characters and endless names from outside still give one file in a folder of its own."""
+    with addresses.kept_for_now(Fetched(200, "video/mp4", b"bytes", f"https://example.org/{ending}")) as path:
+        assert path.read_bytes() == b"bytes"
+        folder = path.parent
+    assert not folder.exists()
