@@ -1,6 +1,6 @@
 """What the detector tells of copies that were edited: real clips, changed in known ways, against their release.
 
-    python -m bench.detector_changes [--quick] [--sealed] [--clips N] [--only TEXT] [--json]
+    python -m bench.detector_changes [--quick] [--sealed] [--clips N] [--only TEXT] [--case TEXT] [--json]
 
 Needs the real clips beside the repository (REELPROOF_SHARED). Each clip's first four seconds at 480 px stand for a
 release; copies are encoded with x264 at CRF 28 and judged without any mark, from the kept fingerprint and pictures
@@ -14,7 +14,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
 from detector.edits import changes_of
+from detector.findings import LIKENESS_ALONE_SCORE
 from detector.inspection import Inspection, inspect
 from detector.reference import Reference, read_reference, reference_of
 from provenance.fingerprint import fingerprint_clip, similarity
@@ -148,6 +149,9 @@ def judge(case: Case, fps: Fraction, release: Release, folder: Path) -> dict[str
     changes = list(changes_of(found, {"duration_s": release.duration_s}))
     kinds = {one["kind"] for one in changes}
     row: dict[str, Any] = {"case": case.name, "agrees": found.agrees, "fit": found.fit, "kinds": sorted(kinds)}
+    hashes = similarity(replace(query, landmarks=None), release.fingerprint)
+    row["recognised"] = alike.agrees and alike.score >= LIKENESS_ALONE_SCORE
+    row |= {"hashes_agree": hashes.agrees, "hashes_score": round(hashes.score, 3)}
     row["named"] = case.kind in kinds if case.kind else None
     allowed = {case.kind, "overlay"} if case.kind in ("caption", "replaced") else {case.kind}
     row["false_alarm"] = bool(kinds - allowed)
@@ -179,8 +183,11 @@ def _region_iou(found: Inspection, mask: Mask) -> float:
     return float((seen & truth).sum() / max(1, (seen | truth).sum()))
 
 
-def measure(clips: list[Path], tell: Callable[[str], None], only: str = "") -> list[dict[str, Any]]:
-    """Every case of every clip whose name holds `only`; the clip after it lends the foreign pictures."""
+def measure(
+    clips: list[Path], tell: Callable[[str], None], only: str = "", case_only: str = ""
+) -> list[dict[str, Any]]:
+    """Every case (whose name holds `case_only`) of every clip whose name holds `only`; the clip after it lends the
+    foreign pictures."""
     excerpts = [(path, *found) for path in clips if (found := excerpt(path)) is not None]
     rows = []
     for number, (path, frames, fps) in enumerate(excerpts):
@@ -196,6 +203,8 @@ def measure(clips: list[Path], tell: Callable[[str], None], only: str = "") -> l
             kept = read_reference(reference_of(released))
             release = Release(fingerprint_clip(released), kept, size, len(frames) / float(fps))
             for case in cases_of(frames, float(fps), other, number):
+                if case_only not in case.name:
+                    continue
                 rows.append({"clip": path.name} | judge(case, fps, release, folder))
                 tell(json.dumps(rows[-1], default=float))
     return rows
@@ -224,6 +233,7 @@ def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "named": share("named"),
         "other_alarm": share("false_alarm"),
         "placed": share("agrees"),
+        "recognised": share("recognised"),
         "region_iou_mean": share("region_iou"),
         "region_iou_60": at_least("region_iou", 0.6),
         "time_iou_mean": share("time_iou"),
@@ -241,6 +251,7 @@ def main() -> None:
     parser.add_argument("--sealed", action="store_true", help="the sealed half instead of the development half")
     parser.add_argument("--clips", type=int, default=0, help="only so many clips")
     parser.add_argument("--only", default="", metavar="TEXT", help="only clips whose name holds this")
+    parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name holds this")
     parser.add_argument("--rows", type=Path, help="also write every case as a JSON line")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     arguments = parser.parse_args()
@@ -249,7 +260,12 @@ def main() -> None:
     chosen.sort(key=lambda path: sha256(path.name.encode()).hexdigest())
     count = arguments.clips or (3 if arguments.quick else len(chosen))
     log = arguments.rows.open("a") if arguments.rows else None
-    rows = measure(chosen[:count], lambda line: print(line, file=log, flush=True) if log else None, arguments.only)
+    rows = measure(
+        chosen[:count],
+        lambda line: print(line, file=log, flush=True) if log else None,
+        arguments.only,
+        arguments.case,
+    )
     figures = {"schema": "reelproof.bench.detector-changes/1", "crf": CRF, "half": "sealed" if arguments.sealed
                else "development", "figures": summary(rows)}  # fmt: skip
     if arguments.json:

@@ -9,7 +9,7 @@ from detector.classifier.reading import ClassifierReading
 from detector.history import History
 from detector.inspection import Inspection
 from detector.leads import Lead
-from provenance.fingerprint import Similarity
+from provenance.fingerprint import CLOSE_SCORE, Similarity
 from provenance.records import CredentialState, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction
 
@@ -82,7 +82,7 @@ FOREIGN_SCORE = 0.25
 
 #: From this score on a likeness alone, without a mark, makes a copy. It is compared with every release there is, so
 #: agreement (measured false-match rate 1e-3 a pair) is not enough; hard re-encodes score .97, mirrored copies .89.
-LIKENESS_ALONE_SCORE = 0.8
+LIKENESS_ALONE_SCORE = CLOSE_SCORE
 
 
 @dataclass(frozen=True)

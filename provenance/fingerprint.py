@@ -40,6 +40,7 @@ _BAR_PROBE_FRAMES = 96
 
 AGREE_BITS = 52
 AGREE_SHARE = 0.8
+CLOSE_SCORE = 0.8  # hard re-encodes score .97, mirrors .89; clips that agree below it are asked for landmarks too
 CANDIDATE_BITS = 80
 _MIN_SAMPLES = 6
 _MIN_OVERLAP = 0.5
@@ -102,12 +103,15 @@ def fingerprint_clip(clip: Clip) -> Fingerprint:
 
 def similarity(query: Fingerprint, reference: Fingerprint) -> Similarity:
     """How alike two fingerprints are, at the best of all alignments in time and mirrored or not: by their hashes,
-    and where those do not agree by their landmarks, if both have any.
+    and where those do not agree, or not closely, by their landmarks, if both have any and those agree.
+
+    A picture laid over a part of another upsets the hash of the whole; the landmarks beside it stay where they are.
 
     By hashes it is symmetric but for `offset_s` and `per_second`. Speed changes are not searched for.
     """
     by_hashes = _by_hashes(query, reference)
-    if by_hashes.agrees or query.landmarks is None or reference.landmarks is None or query.alg != reference.alg:
+    is_close = by_hashes.agrees and by_hashes.score >= CLOSE_SCORE
+    if is_close or query.landmarks is None or reference.landmarks is None or query.alg != reference.alg:
         return by_hashes
     placement = placement_of(query.landmarks, reference.landmarks)
     return _by_landmarks(query, placement) if placement is not None and placement.agrees else by_hashes

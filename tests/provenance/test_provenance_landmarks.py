@@ -109,6 +109,19 @@ def test_what_the_hashes_lose_is_found(tmp_path: Path, original: Fingerprint, na
     assert found.placement is not None
 
 
+@pytest.mark.parametrize(("tall", "wide"), [(40, 60), (60, 90), (70, 105), (85, 130), (96, 144)])
+def test_a_picture_laid_over_a_part_takes_no_likeness_away(original: Fingerprint, tall: int, wide: int) -> None:
+    """4 to 25 % of the picture are another clip's: the hash of the whole drifts off, landmarks beside it don't."""
+    frames, other = take(1, 2).copy(), take(900, 901)
+    inside = np.s_[:, 50 : 50 + tall, 80 : 80 + wide]
+    frames[inside] = other[inside]
+    copy = fingerprint_clip(clip_of(frames))
+    found = similarity(copy, kept(original))
+    assert found.agrees
+    assert found.score >= fp.CLOSE_SCORE
+    assert found.score >= similarity(replace(copy, landmarks=None), original).score
+
+
 def test_the_placement_says_where_the_window_lay(original: Fingerprint) -> None:
     """A window's corner and size, in pixels of the release's canvas (480 on the long side)."""
     window = fingerprint_clip(clip_of(take(1, 2)[:, 60:160, 90:240]))
