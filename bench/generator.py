@@ -6,7 +6,7 @@
   object are read off the pixels; also flicker, warp error, smoothness, the autoencoder's PSNR, time and memory.
   Beside each score stands its ceiling: the same reading on rendered scenes, and on those through the autoencoder.
 - noise: how much of the initial noise comes back after the autoencoder and after H.264.
-- pairs, falls, moves, given, long: two objects, gravity, camera moves, given frames, clips of twenty seconds.
+- pairs, falls, moves, guided, given, long: two objects, gravity, camera, strokes, given frames, twenty seconds.
 - pipeline: seconds and memory of a whole `reelproof generate` of 3 s, marks and credential included.
 - gallery: a strip of frames a prompt, for the documentation and the studio.
 

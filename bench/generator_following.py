@@ -13,16 +13,17 @@ import torch
 from rich.progress import track
 
 from bench.generator_motion import CameraReader, gravity_error, held_out_moves, median_of
-from bench.generator_reading import read_pair
+from bench.generator_reading import object_mask, read_pair
 from core.clip import RGB
 from generator.embedded.backend import EmbeddedBackend
 from generator.embedded.grid import to_frames, to_unit
+from generator.guide import Guide, Stroke
 from generator.port import GenerationRequest, GivenMedia, Latents
 from generator.scenes import SceneSpec, caption, held_out_pairs, held_out_specs, render_scene
 from generator.scenes.captions import CAMERA_WORDS, COLOUR_WORDS, SHAPE_WORDS
 from generator.scenes.spec import FALLING
 
-PAIRS, MOVES, FALLS, PICTURES = 60, 64, 30, 12
+PAIRS, MOVES, FALLS, PICTURES, GUIDED = 60, 64, 30, 12, 30
 LONG_S = 20.0
 _QUICK = 6
 
@@ -43,6 +44,8 @@ def following_parts(
     }
     if {"tilts", "rolls", "trucks"} <= known:
         parts["moves"] = lambda: _moves(backend, asked, held_out_moves(MOVES)[::few], quick, quiet)
+    if backend.capabilities.guide:
+        parts["guided"] = lambda: _guided(backend, asked, held_out_moves(GUIDED)[::few], quiet)
     if backend.capabilities.image:
         parts["given"] = lambda: _given(backend, asked, held_out_specs(PICTURES)[::few], quiet)
         parts["long"] = lambda: _long(backend, asked, LONG_S / few)
@@ -134,6 +137,49 @@ def _falls(
         "gravity_error": round(median_of([gravity_error(frames) for frames in clips]), 3),
         "gravity_error_ceiling": round(median_of([gravity_error(_through(backend, spec)) for spec in specs]), 3),
     }
+
+
+def _guided(
+    backend: EmbeddedBackend, asked: GenerationRequest, specs: Sequence[SceneSpec], quiet: bool
+) -> dict[str, Any]:
+    """How far the object is from the stroke it was to follow, in half frame heights: mean over a clip's frames,
+    median over clips; the ceiling is the same scene rendered through the autoencoder.
+    """
+    rng = np.random.default_rng(15)
+    made: list[float] = []
+    ceiling: list[float] = []
+    for seed, spec in enumerate(track(specs, "guided", disable=quiet)):
+        places = tuple((float(x), float(y)) for x, y in rng.uniform(-0.5, 0.5, (3, 2)))
+        stroke = Stroke(tuple((index / 2, x, y) for index, (x, y) in enumerate(places)))
+        prompt = (
+            f"a {COLOUR_WORDS[spec.colour][0]} {SHAPE_WORDS[spec.shape][0]} moves {_PLACES[spec.background]},"
+            " static camera"
+        )
+        request = replace(asked, prompt=prompt, seed=seed, guide=Guide(strokes=(stroke,)))
+        made.append(_astray(backend.generate(request, noise_of(backend, request)).clip.to_array(), stroke))
+        scene = replace(spec, motion="path", path=places, camera="static")
+        ceiling.append(_astray(_through(backend, scene), stroke))
+    return {
+        "guided": len(specs),
+        "stroke_distance": round(float(np.median(made)), 3),
+        "stroke_distance_ceiling": round(float(np.median(ceiling)), 3),
+    }
+
+
+def _astray(frames: RGB, stroke: Stroke) -> float:
+    """Mean distance of the largest object from the stroke; 1 in a frame that shows none."""
+    times, *axes = zip(*stroke.points, strict=True)
+    distances = []
+    for time, frame in zip(np.linspace(0, 1, len(frames)), frames, strict=True):
+        mask = object_mask(frame)
+        if mask is None:
+            distances.append(1.0)
+            continue
+        rows, columns = np.nonzero(mask)
+        seen = 2 * columns.mean() / frame.shape[1] - 1, 2 * rows.mean() / frame.shape[0] - 1
+        x, y = (np.interp(time, times, axis) for axis in axes)
+        distances.append(float(np.hypot(seen[0] - x, seen[1] - y)))
+    return float(np.mean(distances))
 
 
 def _given(

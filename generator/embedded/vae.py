@@ -25,8 +25,8 @@ class CausalBlock(nn.Module):
         self.spatial = nn.Conv2d(width, width, 3, padding=1)
         self.previous = nn.Conv2d(width, width, 1, bias=False)
         self.out = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, groups: int) -> Tensor:
         """(B·F', width, h, w), the groups of a clip in a row."""
