@@ -171,15 +171,16 @@ def _decoder_losses(
     with torch.no_grad():
         clean = vae.normalised(encoder(clip))
     z = clean + vae.config.noise_floor * torch.randn_like(clean)
-    found = _reconstruction(vae.decoded(z, decoder), clip)
+    # The change from frame to frame is left out here: it would have the grain, which carries the noise, fade.
+    found = _reconstruction(vae.decoded(z, decoder), clip, change_weight=0.0)
     return _with_consistency(found, vae, encoder, z, DECODER_CONSISTENCY_WEIGHT)
 
 
-def _reconstruction(decoded: Tensor, clip: Tensor) -> Losses:
+def _reconstruction(decoded: Tensor, clip: Tensor, change_weight: float = CHANGE_WEIGHT) -> Losses:
     squared = F.mse_loss(decoded, clip)
     # Without a word for change, what flies within a group of frames is drawn as if it stood.
     change = F.l1_loss(decoded.diff(dim=2), clip.diff(dim=2))
-    loss = F.l1_loss(decoded, clip) + 2 * squared + CHANGE_WEIGHT * change
+    loss = F.l1_loss(decoded, clip) + 2 * squared + change_weight * change
     return {"loss": loss, "psnr": -10 * torch.log10(squared.detach() / 4), "decoded": decoded}
 
 
