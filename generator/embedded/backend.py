@@ -5,6 +5,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -195,7 +196,10 @@ class EmbeddedBackend:
     ) -> Tensor:
         """The sampled latents, before the decoder. Not locked: `generate` holds the lock."""
         start = start_of(self.network, request.media, noise, self._times(plan))
-        layout = directed(request, self.network.config, self.network.tokenizer, plans=self.plans_prompts)
+        # Without a seed, what the prompt leaves open is drawn anew with every noise.
+        drawn = request.seed if request.seed is not None else crc32(noise.numpy().tobytes())
+        told = replace(request, seed=drawn)
+        layout = directed(told, self.network.config, self.network.tokenizer, plans=self.plans_prompts)
         return self._sampled(request, plan, start, progress, layout)
 
     def _times(self, plan: Plan) -> list[float]:
