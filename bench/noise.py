@@ -46,7 +46,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2 clips, 3 attacks, a small null")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
     parser.add_argument("--jobs", type=int, default=2, help="processes for the clips")
+    parser.add_argument("--attack", action="append", choices=ATTACKS, help="only this one, and no null; or more")
     arguments = parser.parse_args()
+    if arguments.attack:
+        (OUT / "latents").mkdir(parents=True, exist_ok=True)
+        _measure_clips(OUT, list(range(TUNED_ON, PROMPTS)), tuple(arguments.attack), arguments.jobs, arguments.json)
+        print(json.dumps(counted(read_rows(OUT / "clips.jsonl"), arguments.attack), indent=1))
+        return
     found = measure(OUT / "quick" if arguments.quick else OUT, arguments.quick, arguments.jobs, arguments.json)
     print(json.dumps(found) if arguments.json else tables(found))
 
@@ -72,6 +78,20 @@ def measure(folder: Path, quick: bool, jobs: int, quiet: bool) -> dict[str, Any]
         found[name] = json.loads(path.read_text())
     (folder / "noise.md").write_text(tables(found))
     curve(found, folder)
+    return found
+
+
+def counted(rows: list[Row], attacks: list[str]) -> dict[str, dict[str, float]]:
+    """For each attack how many clips were measured, seen at 1e-6 and read exactly, and the least z of all signs."""
+    found = {}
+    for attack in attacks:
+        of_it = [row for row in rows if row["attack"] == attack and row["fit"] == "scaled"]
+        found[attack] = {
+            "clips": len(of_it),
+            "seen": sum(row["detected"] for row in of_it),
+            "exact": sum(row["exact"] for row in of_it),
+            "least_z": min((row["z"] for row in of_it), default=0.0),
+        }
     return found
 
 
