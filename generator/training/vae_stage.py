@@ -23,7 +23,7 @@ from generator.training.pool import CROP_FRAMES, CROPS_PER_SCENE, crops
 from generator.training.run import Run, Stopwatch
 
 CONSISTENCY_WEIGHT = 0.02
-DECODER_CONSISTENCY_WEIGHT = 0.04
+DECODER_CONSISTENCY_WEIGHT = 0.06
 SIZE_WEIGHT = 0.003
 CHANGE_WEIGHT = 1.0
 PEAK_RATE = 1.2e-3
