@@ -12,10 +12,16 @@ from generator.scenes.captions import CAMERA_WORDS, COLOUR_WORDS, MOTION_WORDS, 
 from generator.scenes.spec import COLOURS, MOTIONS, SceneSpec, makes_sense, planned_spec
 
 _MOST_THINGS = 2
+_SLOWLY = r"(?: (?:slowly|quickly|to|the))* "
 _MOVE = re.compile(
-    r"\b(?:(pan|tilt|roll|truck|pedestal|zoom|doll)(?:s|y|ies|ms|ning|ing|med)?)\b"
-    r"(?: (?:slowly|quickly|to|the))* (left|right|up|down|in|out)\b"
+    r"\b(?:(pan|tilt|roll|truck|pedestal|zoom)(?:s|ning|ing)?|(doll)(?:y|ies|ying))\b"
+    rf"{_SLOWLY}(left|right|up|down|in|out)\b"
 )
+_GOES = re.compile(
+    r"\b(?:moves|moving|slides|sliding|drifts|drifting|flies|flying|rolls|rolling|goes|going|runs|running)\b"
+    rf"(?:{_SLOWLY}(left|right|up|down)\b)?"
+)
+_WAYS = {"left": "left", "right": "right", "up": "rise", "down": "fall"}
 
 
 def planned_scene(prompt: str, seed: int | None, *, camera: str | None = None) -> SceneSpec | None:
@@ -24,11 +30,11 @@ def planned_scene(prompt: str, seed: int | None, *, camera: str | None = None) -
     `camera` is a move asked for beside the prompt, in words; what neither says is drawn from `seed` (0 for None).
     """
     text = _plain(prompt)
-    rng = np.random.default_rng(seed or 0)
+    rng = np.random.default_rng(abs(seed or 0))
     things = _things(text, rng)
     if not 1 <= len(things) <= _MOST_THINGS:
         return None
-    move = _camera(f"{text}, {_plain(camera or '')}")
+    move = _camera([*_of_camera(text), _plain(camera or "")])
     if len(things) == 1:
         return planned_spec(rng, things, motion=_motion(text, things[0][1], rng), camera=move)
     relation = _named(text, RELATION_WORDS) or ("left_of", "right_of")[rng.integers(2)]
@@ -50,21 +56,40 @@ def _things(text: str, rng: np.random.Generator) -> list[tuple[str, str]]:
     return found
 
 
-def _camera(text: str) -> str:
-    named = _named(text, CAMERA_WORDS)
-    if named is not None:
-        return named
-    loose = _MOVE.search(text)
-    return f"{loose[1]}_{loose[2]}".replace("doll_", "dolly_") if loose else "static"
+def _of_camera(text: str) -> list[str]:
+    """The clauses that speak of the camera. What rolls is a thing where one is named and no camera is."""
+    shapes = _by_word(SHAPE_WORDS)
+    clauses = [clause for clause in text.split(",") if _named(clause, CAMERA_WORDS) or _move(clause)]
+    return [
+        clause
+        for clause in clauses
+        if "camera" in clause or " roll" not in clause or not any(word in shapes for word in clause.split())
+    ]
+
+
+def _camera(clauses: Sequence[str]) -> str:
+    named = (_named(clause, CAMERA_WORDS) or _move(clause) for clause in clauses)
+    return next((name for name in named if name), "static")
+
+
+def _move(clause: str) -> str | None:
+    """A camera move in other words than the grammar's; None where it is none that is known."""
+    found = _MOVE.search(clause)
+    name = f"{found[1] or 'dolly'}_{found[3]}" if found else ""
+    return name if name in CAMERA_WORDS else None
 
 
 def _motion(text: str, shape: str, rng: np.random.Generator) -> str:
-    text = ",".join(clause for clause in text.split(",") if "camera" not in clause and not _MOVE.search(clause))
+    shapes, filmed = _by_word(SHAPE_WORDS), _of_camera(text)
+    spoken = [
+        clause for clause in text.split(",") if clause not in filmed or any(w in shapes for w in clause.split())
+    ]
+    text = ",".join(clause.partition("camera")[0] for clause in spoken)
     named = _named(text, MOTION_WORDS)
     if named is not None:
         return named
-    if re.search(r"\b(moves|moving|slides|drifts|flies)\b", text):
-        return ("left", "right")[rng.integers(2)]
+    if goes := _GOES.search(text):
+        return _WAYS[goes[1]] if goes[1] else ("left", "right")[rng.integers(2)]
     able = [motion for motion in MOTIONS if makes_sense(shape, motion) and not motion.startswith("throw")]
     return able[rng.integers(len(able))]
 

@@ -76,6 +76,26 @@ def test_moves_are_named_in_more_words_than_captions_use(prompt: str, camera: st
 
 
 @pytest.mark.parametrize(
+    ("prompt", "motion", "camera"),
+    [
+        ("a red ball rolling to the right", "right", "static"),
+        ("a red ball rolls left, the camera rolls left", "left", "roll_left"),
+        ("a heart goes up, pan up", "rise", "static"),
+        ("a cube flies slowly down, dolly in", "fall", "dolly_in"),
+        ("a doll in a box, spinning", "spin", "static"),
+        ("a red ball bounces with the camera panning left", "bounce", "pan_left"),
+        ("the camera moves to the left, a green ring bounces", "bounce", "static"),
+    ],
+)
+def test_things_and_camera_are_kept_apart(prompt: str, motion: str, camera: str) -> None:
+    """What rolls is the thing unless the camera is named, and a move that no camera here makes is none."""
+    plan = planned_scene(prompt, -3)
+    assert plan is not None
+    assert plan.camera == camera
+    assert plan.motion == motion
+
+
+@pytest.mark.parametrize(
     "value",
     [
         {"camera": [{"time": 0.5}, {"time": 0.5}]},
