@@ -115,8 +115,11 @@ def test_an_ingredient_of_a_strange_container_is_named(
     )
     report = read_manifest(sign_clip(plain_mp4, tmp_path / "sealed.mp4", facts, signer).path, trust)
     assert report.is_intact
-    told = {"title": "in.mkv", "format": "video/*", "relationship": "parentOf", "has_thumbnail": False}
-    assert report.ingredients == (told,)
+    (told,) = report.ingredients
+    named = {"title": "in.mkv", "format": "video/*", "relationship": "parentOf", "has_thumbnail": False}
+    assert {field: told[field] for field in named} == named
+    assert told["thumbnail"] is None
+    assert told["failures"] == []
 
 
 def test_a_remux_drops_the_credential(signed: SignedClip, trust: TrustStore, tmp_path: Path) -> None:
