@@ -2,21 +2,31 @@
 
 https only (http where told so); the host is resolved once, every address it has must be a public one, and the
 connection goes to that very address, so that a second answer of the name server changes nothing. Redirects are
-followed by hand, each checked anew. Size and time are bounded.
+followed by hand, each checked anew. Size and time are bounded, also against a site that sends a byte now and then.
 """
 
 import http.client
+import io
 import ipaddress
+import queue
 import socket
 import ssl
+import threading
 import time
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from core.errors import ServiceUnreachable, UsageError
 
 _CHUNK_BYTES = 64 << 10
 _REDIRECTS = (301, 302, 303, 307, 308)
+_RESOLVING_S = 10.0
+# The one block from which public IPv6 addresses are given out (RFC 4291). What lies outside is
+# local, or carries an IPv4 address inside, which a gateway of ours may follow into the house (NAT64, RFC 6052).
+_PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+_SPECIAL_V4 = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24")))
 
 
 @dataclass(frozen=True)
@@ -71,10 +81,12 @@ def fetch(
             response = connection.getresponse()
             location = response.getheader("Location")
             if response.status in _REDIRECTS and location and method == "GET":
-                url = urljoin(url, location)
+                url = _followed(url, location)
                 continue
             kind = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-            return Fetched(response.status, kind, _read(response, connection, limits, deadline), url)
+            return Fetched(response.status, kind, _read(response, limits, deadline), url)
+        except TimeoutError as error:
+            raise _failed("it took too long", "fetch_too_slow") from error
         except (OSError, http.client.HTTPException) as error:
             raise _failed(f"{urlsplit(url).hostname} did not answer: {type(error).__name__}") from error
         finally:
@@ -99,16 +111,40 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 def _resolved(host: str, port: int) -> list[str]:
+    """Every address of a host. The resolver has no deadline, and a stranger's name server may be slow."""
+    answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put([str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
     try:
-        return [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError) as error:
-        raise _failed(f"there is no host {host[:80]!r}") from error
+        found = answers.get(timeout=_RESOLVING_S)
+    except queue.Empty as error:
+        raise _failed(f"the name server of {host[:80]!r} is too slow", "fetch_too_slow") from error
+    if isinstance(found, Exception):
+        raise _failed(f"there is no host {host[:80]!r}") from found
+    return found
 
 
 def _is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    return parsed.is_global and not parsed.is_multicast and (inner is None or inner.is_global)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        is_special = any(parsed in one for one in _SPECIAL_V4)
+        return parsed.is_global and not parsed.is_multicast and not is_special
+    inner = parsed.sixtofour
+    return parsed in _PUBLIC_V6 and parsed.is_global and (inner is None or _is_public(str(inner)))
+
+
+def _followed(url: str, location: str) -> str:
+    """Where a redirect leads. Raises UsageError (`bad_url`) for what is no address."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _bad_url() from error
 
 
 def _connection(url: str, limits: FetchLimits, deadline: float) -> tuple[http.client.HTTPConnection, str]:
@@ -126,6 +162,7 @@ def _connection(url: str, limits: FetchLimits, deadline: float) -> tuple[http.cl
             connection.sock = plain
     except OSError as error:
         raise _failed(f"{host} can't be reached: {type(error).__name__}") from error
+    connection.response_class = partial(_Answer, deadline)  # type: ignore[assignment]
     return connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
@@ -138,22 +175,57 @@ def _checked(url: str, limits: FetchLimits) -> tuple[SplitResult, str, int]:
         parts, host, port = urlsplit(""), "", 0
     strange = any(ord(one) <= 32 or ord(one) > 126 for one in url)
     if parts.scheme not in schemes or not host or parts.username is not None or strange:
-        raise UsageError("this is no https address", code="bad_url", hint="give one such as https://host/path")
+        raise _bad_url()
     return parts, host, port
 
 
-def _read(
-    response: http.client.HTTPResponse, connection: http.client.HTTPConnection, limits: FetchLimits, deadline: float
-) -> bytes:
+def _bad_url() -> UsageError:
+    return UsageError("this is no https address", code="bad_url", hint="give one such as https://host/path")
+
+
+class _Bounded(io.RawIOBase):
+    """What comes over a socket, every read of it bounded by what is left until the deadline."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: float) -> None:
+        self._socket, self._raw, self._deadline = sock, raw, deadline
+
+    def readable(self) -> bool:
+        """As every stream of an answer."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Fill the buffer with what comes next. Raises TimeoutError at the deadline."""
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left_s)
+        return self._raw.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+
+    def close(self) -> None:
+        """Close the socket's own stream too."""
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose status, headers and body all have to come before one deadline: a socket's own timeout starts
+    anew with every byte."""
+
+    def __init__(self, deadline: float, sock: socket.socket, *given: Any, **named: Any) -> None:
+        super().__init__(sock, *given, **named)
+        self.fp: Any = io.BufferedReader(_Bounded(sock, self.fp.detach(), deadline))
+
+
+def _read(response: http.client.HTTPResponse, limits: FetchLimits, deadline: float) -> bytes:
     content = bytearray()
     while True:
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
+        if time.monotonic() >= deadline:
             raise _failed("it took too long", "fetch_too_slow")
-        if connection.sock is not None:
-            connection.sock.settimeout(left_s)
         piece = response.read1(_CHUNK_BYTES)
         if not piece:
+            # `read1` ends quietly where the connection does; what the headers announced tells.
+            if response.length:
+                raise _failed(f"the answer broke off {response.length:,} bytes before its end")
             return bytes(content)
         content += piece
         if len(content) > limits.max_bytes:

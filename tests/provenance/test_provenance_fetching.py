@@ -1,8 +1,11 @@
 """Fetching from addresses that strangers choose: never into a private network, never endless."""
 
 import http.server
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -124,3 +127,87 @@ def test_a_fetch_is_bounded(site: str, path: str, limits: FetchLimits, code: str
     with pytest.raises(ServiceUnreachable) as caught:
         fetch(site + path, limits)
     assert caught.value.code in (code, "fetch_failed" if code == "fetch_too_slow" else code)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["64:ff9b::a00:1", "64:ff9b:1::a00:1", "::10.0.0.1", "::7f00:1", "fec0::1", "2002:a00:1::1", "5f00::1",
+     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "192.0.0.8", "::ffff:10.0.0.1", "fe80::1%eth0"],
+)  # fmt: skip
+def test_addresses_that_carry_another_inside_are_private(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """NAT64, IPv4-compatible, 6to4, Teredo and site-local addresses can lead into the house as well."""
+    monkeypatch.setattr(fetching, "_resolved", lambda host, port: [address])
+    with pytest.raises(UsageError) as caught:
+        fetch("https://inside.example/")
+    assert caught.value.code == "private_address"
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "2a00:1450:4001:800::200e"])
+def test_public_addresses_stay_public(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """What every site has is not refused."""
+    monkeypatch.setattr(fetching, "_resolved", lambda host, port: [address])
+    assert fetching.public_addresses("public.example", 443) == [address]
+
+
+def test_a_redirect_to_what_is_no_address_is_refused(site: str) -> None:
+    """A garbled `Location` is an error with a code, never a fault of ours."""
+    for target in ("http://[::1/x", "http://h:99999/", "https://[/"):
+        with pytest.raises(UsageError) as caught:
+            fetch(f"{site}/to/{target}", OPERATORS)
+        assert caught.value.code == "bad_url"
+
+
+@contextmanager
+def speaking(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server on loopback that answers one request with whatever `talk` writes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            talk(connection)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    listener.close()
+
+
+def dribbled(content: bytes, endless: bytes) -> Callable[[socket.socket], None]:
+    """Send some bytes, then others one by one, five a second."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(content)
+        for one in (endless[i % len(endless)] for i in range(60)):
+            connection.sendall(bytes([one]))
+            time.sleep(0.2)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("content", "endless"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", b"a"),
+    ],
+)
+def test_a_site_that_dribbles_ends_at_the_deadline(content: bytes, endless: bytes) -> None:
+    """A byte now and then, in the status, the headers, a chunk's size or the body, never keeps a fetch alive."""
+    began_s = time.monotonic()
+    with speaking(dribbled(content, endless)) as url, pytest.raises(ServiceUnreachable) as caught:
+        fetch(url, FetchLimits(max_bytes=1000, wall_s=1.0, allows_private=True))
+    assert caught.value.code == "fetch_too_slow"
+    assert time.monotonic() - began_s < 3.0
+
+
+def test_an_answer_that_breaks_off_is_no_answer() -> None:
+    """Fewer bytes than the site announced are an error: half a clip must not be judged as the clip."""
+    with (
+        speaking(lambda one: one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf")) as url,
+        pytest.raises(ServiceUnreachable, match="broke off"),
+    ):
+        fetch(url, OPERATORS)
