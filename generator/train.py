@@ -1,7 +1,8 @@
 """`python -m generator.train --preset nano --out DIR`: from nothing to a weights folder, on a CPU, resumably.
 
 Stages, each kept in DIR as it is reached: rendered crops, autoencoder, latent pool, the decoder once more,
-text encoder and transformer, `DIR/weights`. Started again with the same DIR it goes on where it was.
+text encoder and transformer, `DIR/weights`. Started again with the same DIR it goes on where it was. Losses are
+logged in `DIR/log.jsonl` and drawn in `DIR/losses.svg`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from generator.embedded.weights import load_model, save_model
 from generator.scenes.captions import vocabulary
 from generator.training.dit_stage import train_denoiser
 from generator.training.latents import make_pools
+from generator.training.plots import draw_losses
 from generator.training.run import Paused, Run
 from generator.training.vae_stage import train_decoder, train_vae
 
@@ -72,7 +74,10 @@ def train(
     )
     # Compiling costs minutes, which a small preset's whole training does not take.
     run = Run(out, seed, compiled=preset != "smoke", quiet=quiet, device=device, pause_after_s=pause_after_s)
-    return _stages(config, budget, share, run, load_model(start)[0] if start else None, retrain_vae)
+    try:
+        return _stages(config, budget, share, run, load_model(start)[0] if start else None, retrain_vae)
+    finally:
+        draw_losses(out)
 
 
 def _stages(

@@ -55,11 +55,15 @@ class DiTConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """Defaults of the flow sampler. `shift` > 1 spends more steps near noise."""
+    """Defaults of the flow sampler. `shift` > 1 spends more steps near noise.
+
+    `held_guidance` is the guidance that the transformer's answers to a prompt hold by training; 1.0 is none.
+    """
 
     steps: int = 24
     guidance_scale: float = 2.0
     shift: float = 8.0
+    held_guidance: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,10 @@ class ModelConfig:
 
 
 NANO = ModelConfig(
-    vae=VAEConfig(encoder_blocks=(1, 1, 2), decoder_blocks=(1, 2, 2, 1)), takes_frames=True, takes_layout=True
+    vae=VAEConfig(encoder_blocks=(1, 1, 2), decoder_blocks=(1, 2, 2, 1)),
+    sampling=SamplingConfig(held_guidance=2.0),
+    takes_frames=True,
+    takes_layout=True,
 )
 """What is trained and shipped: some hours of two CPU cores."""
 
@@ -116,7 +123,7 @@ SMOKE = ModelConfig(
     vae=VAEConfig(8, 4, 8, (16, 24), (0, 1), (16, 24), (1, 1)),
     text=TextConfig(width=32, layers=1, heads=2),
     dit=DiTConfig(width=48, layers=2, heads=2, patch=1, patch_frames=1),
-    sampling=SamplingConfig(steps=4),
+    sampling=SamplingConfig(steps=4, held_guidance=2.0),
     takes_frames=True,
     takes_layout=True,
 )
@@ -130,7 +137,7 @@ LARGE = ModelConfig(
     vae=VAEConfig(4, 4, 32, (64, 128, 256, 384), (1, 2, 2, 2), (96, 128, 256, 384), (2, 2, 2, 2), 0.2),
     text=TextConfig(width=256, layers=4, heads=4, max_tokens=32),
     dit=DiTConfig(width=384, layers=10, heads=6, patch=1, patch_frames=1),
-    sampling=SamplingConfig(steps=24, guidance_scale=4.0, shift=3.0),
+    sampling=SamplingConfig(steps=24, guidance_scale=3.0, shift=3.0, held_guidance=3.0),
     takes_frames=True,
     takes_layout=True,
 )

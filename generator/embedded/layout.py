@@ -54,10 +54,11 @@ class Layout:
         """Some of the batch."""
         return Layout(**{name: value[list(chosen)] for name, value in vars(self).items()})
 
-    def beside_none(self) -> "Layout":
-        """The batch, and once more with nothing given: for guidance."""
+    def beside_none(self, times: int = 1) -> "Layout":
+        """The batch, and `times` more with nothing given: for guidance."""
         bare = self.without(torch.zeros_like(self.has_thing), torch.zeros_like(self.has_camera))
-        return Layout(**{name: torch.cat([value, vars(bare)[name]]) for name, value in vars(self).items()})
+        sides = {name: [value, *[vars(bare)[name]] * times] for name, value in vars(self).items()}
+        return Layout(**{name: torch.cat(side) for name, side in sides.items()})
 
     def without(self, things: Tensor, camera: Tensor) -> "Layout":
         """Only those things (B, 2) and cameras (B,), bool, that are kept."""

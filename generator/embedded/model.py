@@ -54,14 +54,20 @@ class EmbeddedModel(nn.Module):
     ) -> Tensor:
         """Classifier-free guidance on the predicted clean latents: null + scale·(text - null). x is (1, …).
 
-        The layout is guided by as the text is: the null side has none.
+        The layout is guided by as the text is: the null side has none. Where the transformer's answers hold a
+        guidance h by training, they are nothing + h·(text - nothing) already, and the guidance asked for is made
+        from that: in one pass where it is h itself, in two where it is another, in three beside a negative prompt.
         """
-        if scale == 1.0:
+        held, nothing = self.config.sampling.held_guidance, self.token_ids([""])
+        is_plain = held == 1.0 or bool(torch.equal(null_ids, nothing))
+        if scale == held and is_plain:
             return self.predict(x, t, ids, known, layout)
-        sides = None if layout is None else layout.beside_none()
-        both = self.predict(x.expand(2, *x.shape[1:]), t, torch.cat([ids, null_ids]), known, sides)
-        conditional, null = both[:1], both[1:]
-        return null + scale * (conditional - null)
+        rows = torch.cat([ids, null_ids] if is_plain else [ids, null_ids, nothing])
+        sides = None if layout is None else layout.beside_none(len(rows) - 1)
+        both = self.predict(x.expand(len(rows), *x.shape[1:]), t, rows, known, sides)
+        conditional, null = both[:1], both[1:2]
+        base = null if is_plain else both[2:] + (null - both[2:]) / held
+        return base + scale / held * (conditional - null)
 
     @torch.no_grad()
     def predict(

@@ -2,6 +2,10 @@
 
 The loss compares the predicted clean latents with the encoder's own mean, so the noise floor's variance
 never enters; its weight t / spread² stands between plain and velocity weighting.
+
+Where the preset's sampling holds a guidance h, a prompt's target is moved on by (1 - 1/h)·(text - nothing) of the
+network's own answers, whose fixed point is nothing + h·(text - nothing): sampling then takes one pass for a step
+instead of two (model guidance, arXiv 2502.12154).
 """
 
 import copy
@@ -25,6 +29,7 @@ GUIDANCE_DROPOUT = 0.1
 EMA_DECAY = 0.995
 PEAK_RATE = 1.2e-3
 
+Forward = Callable[[Tensor, Tensor, Tensor, Layout | None], Tensor]
 Stage = tuple[float, int, int]
 """(share of the time, latent frames, batch)."""
 
@@ -80,7 +85,7 @@ def train_denoiser(
         mean_loss = loss.item() if frames != previous else 0.98 * mean_loss + 0.02 * loss.item()
         previous = frames
         going = watch.tick(f"transformer {step}, {frames} frames: {mean_loss:.4f}")
-        if step % 10 == 0:
+        if step % 10 == 0 or step == 1:
             run.log("denoiser", step=step, spent_s=watch.spent_s, frames=frames, loss=mean_loss, rate=rate)
         if step % 250 == 0 or not going:
             model = {
@@ -106,7 +111,7 @@ def _resumed(run: Run, net: Denoiser, average: Denoiser, optimizer: torch.optim.
 
 def _loss(
     config: ModelConfig,
-    forward: Callable[[Tensor, Tensor, Tensor, Layout | None], Tensor],
+    forward: Forward,
     pool: LatentPool,
     tokenizer: WordTokenizer,
     frames: int,
@@ -125,14 +130,30 @@ def _loss(
     wide = t.view(-1, 1, 1, 1, 1)
     noisy = (1 - wide) * clean + spread(wide, floor) * torch.randn(clean.shape, generator=draw).to(device)
     weight = t / spread(t, floor) ** 2
+    nothing = tokenizer.batch([""] * batch, config.text.max_tokens).to(device)
     if frames == 1:
-        return (weight * (forward(noisy, t, ids, layout) - clean).square().mean((1, 2, 3, 4))).mean()
+        told = forward(noisy, t, ids, layout)
+        wanted = clean + _guided(config, forward, told, noisy, t, nothing)
+        return (weight * (told - wanted).square().mean((1, 2, 3, 4))).mean()
     known = draw_known(batch, token_frames(config), draw).to(device)
     given = latent_frames_of(known, config)
     noisy = torch.where(given[:, None, :, None, None], clean, noisy)
-    squared = (forward(noisy, token_times(t, known, config), ids, layout) - clean).square().mean((1, 3, 4))
+    times = token_times(t, known, config)
+    told = forward(noisy, times, ids, layout)
+    wanted = clean + _guided(config, forward, told, noisy, times, nothing)
+    squared = (told - wanted).square().mean((1, 3, 4))
     sampled = (~given).float()
     return (weight * (squared * sampled).sum(1) / sampled.sum(1)).mean()
+
+
+@torch.no_grad()
+def _guided(
+    config: ModelConfig, forward: Forward, told: Tensor, noisy: Tensor, times: Tensor, nothing: Tensor
+) -> Tensor:
+    """What a target is moved by so that the answers hold the preset's guidance. Nothing's own answer is not moved:
+    there both are the same."""
+    share = 1 - 1 / config.sampling.held_guidance
+    return share * (told - forward(noisy, times, nothing, None)) if share else torch.zeros_like(told)
 
 
 def _given_layout(

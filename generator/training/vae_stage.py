@@ -136,7 +136,7 @@ def _optimise(
             watch.restart()
         step, is_first = step + 1, False
         going = watch.tick(f"{name} {step}: {found['psnr'].item():.1f} dB")
-        if step % 20 == 0:
+        if step % 20 == 0 or step == 1:
             run.log(name, step=step, spent_s=watch.spent_s, **{k: v.item() for k, v in found.items()})
         if step % 250 == 0 or not going:
             state = {"model": vae.state_dict(), "optimizer": optimizer.state_dict()}

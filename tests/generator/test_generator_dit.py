@@ -1,5 +1,8 @@
 """The transformer's laws: rotary positions, patches, per-token times, padding."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -89,7 +92,30 @@ def test_guidance_of_one_is_no_guidance(tiny_model: EmbeddedModel) -> None:
     """Scale 1 gives the conditional prediction, 0 the unconditional, and others extrapolate."""
     x = torch.randn((1, *SMOKE.latent_shape), generator=torch.Generator().manual_seed(0))
     ids, null = tiny_model.token_ids(["a red ball"]), tiny_model.token_ids([""])
-    guided = {w: tiny_model.predict_guided(x, 0.5, ids, null, w) for w in (0.0, 1.0, 3.0)}
-    assert torch.allclose(guided[1.0], tiny_model.predict(x, 0.5, ids), atol=1e-5)
-    assert torch.allclose(guided[0.0], tiny_model.predict(x, 0.5, null), atol=1e-5)
+    plain = _holding(tiny_model, 1.0)
+    guided = {w: plain.predict_guided(x, 0.5, ids, null, w) for w in (0.0, 1.0, 3.0)}
+    assert torch.allclose(guided[1.0], plain.predict(x, 0.5, ids), atol=1e-5)
+    assert torch.allclose(guided[0.0], plain.predict(x, 0.5, null), atol=1e-5)
     assert torch.allclose(guided[3.0], guided[0.0] + 3 * (guided[1.0] - guided[0.0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("negative", ["", "a blue star"])
+def test_guidance_that_is_held_is_taken_out_and_put_in(tiny_model: EmbeddedModel, negative: str) -> None:
+    """Answers that hold guidance h give, at any scale, what answers without it would give at that scale."""
+    x = torch.randn((1, *SMOKE.latent_shape), generator=torch.Generator().manual_seed(0))
+    ids, null = tiny_model.token_ids(["a red ball"]), tiny_model.token_ids([negative])
+    holding, nothing = _holding(tiny_model, 2.0), tiny_model.token_ids([""])
+    bare = {
+        key: holding.predict(x, 0.5, ids_of) for key, ids_of in (("text", ids), ("null", null), ("none", nothing))
+    }
+    text, away = (bare["none"] + (bare[key] - bare["none"]) / 2 for key in ("text", "null"))
+    for scale in (1.0, 2.0, 3.5):
+        told = holding.predict_guided(x, 0.5, ids, null, scale)
+        assert torch.allclose(told, away + scale * (text - away), atol=1e-4)
+
+
+def _holding(model: EmbeddedModel, guidance: float) -> EmbeddedModel:
+    """The same weights, taken to hold this guidance by training."""
+    held = copy.copy(model)
+    held.config = replace(model.config, sampling=replace(model.config.sampling, held_guidance=guidance))
+    return held

@@ -17,6 +17,7 @@ from generator.embedded.text import WordTokenizer
 from generator.port import GenerationRequest
 from generator.train import grown, grown_vae, train
 from generator.training.dit_stage import stages_for
+from generator.training.plots import draw_losses, losses
 from generator.training.run import Paused, Run, Stopwatch
 from generator.training.vae_stage import codec_damage
 
@@ -37,9 +38,10 @@ def test_smoke_training_learns_and_resumes(tmp_path: Path) -> None:
     digest = train("smoke", tmp_path, minutes=0.7, quiet=True)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     psnr = [line["psnr"] for line in lines if line["stage"] == "vae"]
-    losses = [line["loss"] for line in lines if line["stage"] == "denoiser" and line["frames"] > 1]
+    fallen = [line["loss"] for line in lines if line["stage"] == "denoiser" and line["frames"] > 1]
     assert psnr[-1] > psnr[0] + 1
-    assert losses[-1] < 0.9 * losses[0]
+    assert fallen[-1] < 0.9 * fallen[0]
+    assert "denoiser, clips" in (tmp_path / "losses.svg").read_text()
 
     backend = EmbeddedBackend.load(folder=tmp_path / "weights")
     assert backend.model.digest == digest
@@ -48,6 +50,26 @@ def test_smoke_training_learns_and_resumes(tmp_path: Path) -> None:
     assert backend.generate(request, noise).clip.to_array().shape == (9, 64, 64, 3)
 
     assert train("smoke", tmp_path, minutes=0.7, quiet=True) == digest
+
+
+def test_losses_are_drawn_by_stage(tmp_path: Path) -> None:
+    """A panel for each stage, stills and clips apart; a torn line, or no log at all, is no failure."""
+    assert draw_losses(tmp_path) is None
+    run = Run(tmp_path, quiet=True)
+    run.log("vae", spent_s=60.0, loss=0.5, psnr=20.0)
+    run.log("vae_check", psnr_db=27.0)
+    for frames in (1, 7):
+        run.log("denoiser", spent_s=30.0, loss=0.4, frames=frames)
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"stage": "deno')
+    assert losses(tmp_path / "log.jsonl") == {
+        "vae": [(1.0, 0.5)],
+        "denoiser, stills": [(0.5, 0.4)],
+        "denoiser, clips": [(0.5, 0.4)],
+    }
+    picture = draw_losses(tmp_path)
+    assert picture is not None
+    assert picture.read_text().count("loss over minutes") == 3
 
 
 def test_stages_fill_the_time() -> None:
