@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of the repository; default: SQLite in the home."
     )
     backend: Literal["embedded", "wan"] = Field("embedded", description="Generator used when a request names none.")
+    device: str = Field(
+        "auto",
+        description="Where the embedded model computes: auto, cpu, cuda or cuda:N; auto takes a CUDA device.",
+    )
     wan_model: Path | None = Field(None, description="Local folder of a Wan checkpoint for the diffusers backend.")
     guard_model: Path | None = Field(
         None, description="Local folder of a Llama Guard or ShieldGemma that hears every request as well."

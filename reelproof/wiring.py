@@ -234,7 +234,9 @@ def _derived(keys: KeyStore, label: bytes) -> bytes:
 
 def backends_of(settings: Settings) -> Backends:
     """The generators this release knows, by name; none is loaded yet."""
-    return Backends({"embedded": _embedded, "wan": partial(_wan, settings)}, {"embedded": _embedded_inverter})
+    return Backends(
+        {"embedded": partial(_embedded, settings), "wan": partial(_wan, settings)}, {"embedded": _embedded_inverter}
+    )
 
 
 def keys_folder(settings: Settings) -> Path:
@@ -289,10 +291,10 @@ def passphrase_of(settings: Settings) -> str:
         ) from fault
 
 
-def _embedded() -> GeneratorBackend:
+def _embedded(settings: Settings) -> GeneratorBackend:
     from generator.embedded import EmbeddedBackend
 
-    return EmbeddedBackend.load()
+    return EmbeddedBackend.load(device=settings.device)
 
 
 def _wan(settings: Settings) -> GeneratorBackend:

@@ -24,6 +24,7 @@ from generator.embedded.chain import (
     wanted_frames,
 )
 from generator.embedded.config import PRESETS, ModelConfig
+from generator.embedded.devices import chosen_device, has_fast_bfloat16, move
 from generator.embedded.directing import directed
 from generator.embedded.grid import Fit, on_grid, to_frames, to_unit
 from generator.embedded.layout import Layout
@@ -84,15 +85,18 @@ class EmbeddedBackend:
         self.lock = Lock()
 
     @classmethod
-    def load(cls, preset: str = "nano", folder: Path | None = None) -> "EmbeddedBackend":
-        """The shipped weights of `preset`, or those in `folder`.
+    def load(cls, preset: str = "nano", folder: Path | None = None, device: str = "cpu") -> "EmbeddedBackend":
+        """The shipped weights of `preset`, or those in `folder`, on a device (`generator.embedded.devices`).
 
-        Raises ConfigurationError when they are missing, damaged or don't match their digest.
+        Raises ConfigurationError when they are missing, damaged or don't match their digest, or there is no such
+        device.
         """
         if folder is None and preset not in PRESETS:
             hint = f"one of: {', '.join(PRESETS)}"
             raise ConfigurationError(f"no preset named {preset!r}", code="unknown_preset", hint=hint)
         model, digest = load_model(folder or WEIGHTS_FOLDER / preset)
+        place = chosen_device(device)
+        move(model, place, mixed=has_fast_bfloat16(place))
         return cls(model, digest)
 
     def latent_spec(self, request: GenerationRequest) -> LatentSpec:
