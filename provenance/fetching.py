@@ -199,7 +199,7 @@ class _Bounded(io.RawIOBase):
         if left_s <= 0:
             raise TimeoutError
         self._socket.settimeout(left_s)
-        return self._raw.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         """Close the socket's own stream too."""

@@ -4,6 +4,7 @@ Frame against frame: features are matched one to one, and one affine placement i
 (RANSAC). Then the small pictures of both are laid over each other by it, for every delay worth trying, and compared
 twice: what is shown (correlation of the pictures) and what changes when (correlation of the changes over a quarter
 of a second). The second tells two takes by a camera that stands still apart, whose walls match in every feature.
+Where something that moves was laid over a part, it is measured once more beside what differs.
 """
 
 from collections.abc import Iterator
@@ -32,6 +33,11 @@ _FITTING_SHARE, _FITTING_ROUNDS = 0.75, 3
 # What copies and other clips reach stands in docs/provenance.md (python -m bench.provenance_fingerprint): other
 # takes of a scene up to .43 of motion.
 AGREEING_FEATURES, AGREEING_LIKENESS, AGREEING_MOTION = 10, 0.8, 0.55
+# Beside what differs: pasted copies .85 and up, other takes of a scene .45 at most (docs/provenance.md). It is only
+# asked where the placement itself leaves no doubt.
+AGREEING_MOTION_BESIDE = 0.7
+_DIFFERING_LEVELS, _DIFFERING_TIMES = 6.0, 3.2  # grey levels, and times what the picture as a whole lies off
+_MAX_DIFFERING_SHARE = 0.5
 _PLENTY = 40  # features that leave nothing to look for in further key frames
 STILL_FEATURES, STILL_LIKENESS = 25, 0.9  # asked of pictures in which nothing moves
 
@@ -45,7 +51,8 @@ class Placement:
     key frames agree on it. Sample i of the clip shows sample i + `delay` of the other.
 
     `likeness` is the correlation of what both show there (1 the same), `motion` that of what changes, None where
-    nothing moves; `by_sample` the likeness of each of the clip's samples that has a counterpart, with its number.
+    nothing moves; `motion_beside` the same without the region that differs, None where it was not asked or nothing
+    moves there; `by_sample` the likeness of each of the clip's samples that has a counterpart, with its number.
     `covered` is the share of the other's picture that the clip shows.
     """
 
@@ -57,6 +64,7 @@ class Placement:
     by_sample: tuple[tuple[int, float], ...]
     covered: float
     is_mirrored: bool = False
+    motion_beside: float | None = None
 
     @property
     def agrees(self) -> bool:
@@ -64,7 +72,8 @@ class Placement:
         if self.motion is None:
             return self.features >= STILL_FEATURES and self.likeness >= STILL_LIKENESS
         is_placed = self.features >= AGREEING_FEATURES and self.likeness >= AGREEING_LIKENESS
-        return is_placed and self.motion >= AGREEING_MOTION
+        moves_beside = self.motion_beside is not None and self.motion_beside >= AGREEING_MOTION_BESIDE
+        return is_placed and (self.motion >= AGREEING_MOTION or moves_beside)
 
 
 def placement_of(query: Landmarks, reference: Landmarks) -> Placement | None:
@@ -77,7 +86,8 @@ def placement_of(query: Landmarks, reference: Landmarks) -> Placement | None:
 
 
 def _goodness(one: Placement) -> float:
-    return one.features * max(0.0, one.likeness) * (1.0 if one.motion is None else max(0.0, one.motion))
+    moved = 1.0 if one.motion is None else max(0.0, one.motion, one.motion_beside or 0.0)
+    return one.features * max(0.0, one.likeness) * moved
 
 
 def _placed(query: Landmarks, reference: Landmarks, *, is_mirrored: bool) -> Placement | None:
@@ -166,8 +176,13 @@ class _Overlay:
             pairs = [(i, self._theirs[s + delay], s) for s, i in self._ours.items() if s + delay in self._theirs]
             if 2 * len(pairs) < shortest or len(pairs) < 3:
                 continue
-            likeness = _correlations(laid[[i for i, _, _ in pairs]], blurred[[j for _, j, _ in pairs]])
-            motion = self._motion(laid, blurred, delay)
+            likeness, away = _compared(laid[[i for i, _, _ in pairs]], blurred[[j for _, j, _ in pairs]])
+            motion, beside = self._motion(laid, blurred, delay), None
+            is_doubtful = motion is not None and motion < AGREEING_MOTION
+            if is_doubtful and features >= STILL_FEATURES and np.median(likeness) >= STILL_LIKENESS:
+                alike = _alike_places(away, mask)
+                if alike.mean() >= 1 - _MAX_DIFFERING_SHARE:
+                    beside = self._motion(laid[:, alike], blurred[:, alike], delay)
             shown = tuple((s, float(one)) for (_, _, s), one in zip(pairs, likeness, strict=True))
             yield Placement(
                 matrix,
@@ -178,6 +193,7 @@ class _Overlay:
                 shown,
                 float(mask.mean()),
                 is_mirrored,
+                beside,
             )
 
     def _motion(self, laid: _Floats, blurred: _Floats, delay: int) -> float | None:
@@ -226,9 +242,12 @@ def _of_small(one: Landmarks) -> Matrix:
     return np.array([[width, 0, x + width / 2 - 0.5], [0, height, y + height / 2 - 0.5], [0, 0, 1.0]])
 
 
-def _correlations(ours: _Floats, theirs: _Floats) -> _Floats:
-    """Of each row with its counterpart, over the three quarters of pixels that fit a common gain and offset best: a
-    caption or a small picture laid over the rest does not count."""
+def _compared(ours: _Floats, theirs: _Floats) -> tuple[_Floats, _Floats]:
+    """The correlation of each row with its counterpart, and how far off each pixel lies (grey levels; as `ours`).
+
+    Gain and offset are those of the three quarters of pixels that fit them best, over which the correlation goes
+    too: a caption or a small picture laid over the rest does not count.
+    """
     weights = np.ones_like(ours)
     rank = int(_FITTING_SHARE * ours.shape[1])
     for _ in range(_FITTING_ROUNDS):
@@ -236,9 +255,21 @@ def _correlations(ours: _Floats, theirs: _Floats) -> _Floats:
         away = np.abs(right - gain * left)
         limit = np.partition(away, rank - 1, axis=1)[:, rank - 1 : rank]
         weights = (away <= limit).astype(np.float32)
-    left, right, _ = _centred(ours, theirs, weights)
+    left, right, gain = _centred(ours, theirs, weights)
     sizes = np.sqrt((weights * left**2).sum(axis=1) * (weights * right**2).sum(axis=1))
-    return np.asarray((weights * left * right).sum(axis=1) / np.maximum(sizes, 1e-6), np.float32)
+    likeness = np.asarray((weights * left * right).sum(axis=1) / np.maximum(sizes, 1e-6), np.float32)
+    return likeness, np.asarray(np.abs(right - gain * left), np.float32)
+
+
+def _alike_places(away: _Floats, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The compared pixels, bool (P,), that lie outside every region which differs most of the time. Regions are
+    closed and grown by a pixel; specks are none."""
+    typical = np.median(away, axis=0)
+    grid = np.zeros(mask.shape, np.uint8)
+    grid[mask] = typical > max(_DIFFERING_LEVELS, _DIFFERING_TIMES * float(np.median(typical)))
+    whole = cv2.morphologyEx(grid, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.dilate(whole, np.ones((3, 3), np.uint8))[mask] == 0)
 
 
 def _centred(ours: _Floats, theirs: _Floats, weights: _Floats) -> tuple[_Floats, _Floats, _Floats]:

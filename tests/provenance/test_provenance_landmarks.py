@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
 from provenance import fingerprint as fp
+from provenance import placing
 from provenance.blobs import FolderBlobStore
 from provenance.database import open_engine, releases
 from provenance.fingerprint import fingerprint_clip, similarity
@@ -122,6 +123,25 @@ def test_a_picture_laid_over_a_part_takes_no_likeness_away(original: Fingerprint
     assert found.score >= similarity(replace(copy, landmarks=None), original).score
 
 
+@pytest.mark.parametrize(("tall", "wide"), [(48, 72), (66, 100), (80, 120)])
+def test_what_moves_wildly_over_a_part_hides_no_copy(original: Fingerprint, tall: int, wide: int) -> None:
+    """A flickering picture over 6 to 17 %: the two no longer move alike as a whole, and beside it they do."""
+    frames = take(1, 2).copy()
+    flicker = np.random.default_rng(5).integers(0, 256, (COUNT, 3, 4, 3), np.uint8)
+    for frame, one in zip(frames, flicker, strict=True):
+        frame[40 : 40 + tall, 90 : 90 + wide] = cv2.resize(one, (wide, tall), interpolation=cv2.INTER_NEAREST)
+    copy = fingerprint_clip(clip_of(frames))
+    assert copy.landmarks is not None
+    assert original.landmarks is not None
+    placed = placement_of(copy.landmarks, original.landmarks.kept())
+    assert placed is not None
+    assert placed.motion is not None
+    assert placed.motion < placing.AGREEING_MOTION
+    assert placed.motion_beside is not None
+    assert placed.motion_beside > 0.8
+    assert similarity(copy, kept(original)).agrees
+
+
 def test_the_placement_says_where_the_window_lay(original: Fingerprint) -> None:
     """A window's corner and size, in pixels of the release's canvas (480 on the long side)."""
     window = fingerprint_clip(clip_of(take(1, 2)[:, 60:160, 90:240]))
@@ -146,6 +166,18 @@ def test_another_take_in_the_same_room_does_not_agree(original: Fingerprint, pat
     assert original.landmarks is not None
     placed = placement_of(other.landmarks, original.landmarks.kept())
     assert placed is None or not placed.agrees
+
+
+@pytest.mark.parametrize("path", range(5, 11))
+def test_what_differs_is_not_left_out_until_another_take_agrees(original: Fingerprint, path: int) -> None:
+    """Beside what differs between two takes of one room, what is left doesn't move alike either."""
+    other = fingerprint_clip(clip_of(take(1, path)))
+    assert other.landmarks is not None
+    assert original.landmarks is not None
+    placed = placement_of(other.landmarks, original.landmarks.kept())
+    assert placed is not None
+    assert not placed.agrees
+    assert (placed.motion_beside or 0.0) < 0.5
 
 
 @given(st.integers(100, 5000), st.integers(100, 5000))
