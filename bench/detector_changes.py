@@ -1,10 +1,11 @@
 """What the detector tells of copies that were edited: real clips, changed in known ways, against their release.
 
-    python -m bench.detector_changes [--quick] [--sealed] [--clips N] [--only TEXT] [--case TEXT] [--json]
+    python -m bench.detector_changes [--quick] [--sealed] [--clips N] [--only TEXT] [--case TEXT] [--rows FILE]
 
 Needs the real clips beside the repository (REELPROOF_SHARED). Each clip's first four seconds at 480 px stand for a
 release; copies are encoded with x264 at CRF 28 and judged without any mark, from the kept fingerprint and pictures
 alone. Clips fall into a development and a sealed half by a hash of their name; nothing was tuned on the second.
+With `--rows FILE` every case is kept as one JSON line, and another run goes on where that file ends.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
@@ -184,12 +185,17 @@ def _region_iou(found: Inspection, mask: Mask) -> float:
 
 
 def measure(
-    clips: list[Path], tell: Callable[[str], None], only: str = "", case_only: str = ""
+    clips: list[Path],
+    tell: Callable[[str], None],
+    only: str = "",
+    case_only: str = "",
+    known: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Every case (whose name holds `case_only`) of every clip whose name holds `only`; the clip after it lends the
-    foreign pictures."""
+    foreign pictures. Cases that are `known` are not measured again."""
     excerpts = [(path, *found) for path in clips if (found := excerpt(path)) is not None]
-    rows = []
+    rows = list(known)
+    done = {(row["clip"], row["case"]) for row in known}
     for number, (path, frames, fps) in enumerate(excerpts):
         if only not in path.name:
             continue
@@ -203,7 +209,7 @@ def measure(
             kept = read_reference(reference_of(released))
             release = Release(fingerprint_clip(released), kept, size, len(frames) / float(fps))
             for case in cases_of(frames, float(fps), other, number):
-                if case_only not in case.name:
+                if case_only not in case.name or (path.name, case.name) in done:
                     continue
                 rows.append({"clip": path.name} | judge(case, fps, release, folder))
                 tell(json.dumps(rows[-1], default=float))
@@ -244,6 +250,11 @@ def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _rows_in(file: Path) -> list[dict[str, Any]]:
+    """What an earlier run has measured."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -252,19 +263,21 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=0, help="only so many clips")
     parser.add_argument("--only", default="", metavar="TEXT", help="only clips whose name holds this")
     parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose name holds this")
-    parser.add_argument("--rows", type=Path, help="also write every case as a JSON line")
+    parser.add_argument("--rows", type=Path, help="a file to go on from, one case a line")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     arguments = parser.parse_args()
     # Of each source one clip after another, so that a short run still sees many sources.
     chosen = [path for path in shared_clips() if is_sealed(path) == arguments.sealed]
     chosen.sort(key=lambda path: sha256(path.name.encode()).hexdigest())
     count = arguments.clips or (3 if arguments.quick else len(chosen))
+    known = _rows_in(arguments.rows) if arguments.rows else []
     log = arguments.rows.open("a") if arguments.rows else None
     rows = measure(
         chosen[:count],
         lambda line: print(line, file=log, flush=True) if log else None,
         arguments.only,
         arguments.case,
+        known,
     )
     figures = {"schema": "reelproof.bench.detector-changes/1", "crf": CRF, "half": "sealed" if arguments.sealed
                else "development", "figures": summary(rows)}  # fmt: skip
