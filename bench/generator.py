@@ -6,6 +6,7 @@
   object are read off the pixels; also flicker, warp error, smoothness, the autoencoder's PSNR, time and memory.
   Beside each score stands its ceiling: the same reading on rendered scenes, and on those through the autoencoder.
 - noise: how much of the initial noise comes back after the autoencoder and after H.264.
+- steps: the same prompts (at most 40) with fewer sampling steps.
 - pairs, falls, moves, guided, given, long: two objects, gravity, camera, strokes, given frames, twenty seconds.
 - pipeline: seconds and memory of a whole `reelproof generate` of 3 s, marks and credential included.
 - gallery: a strip of frames a prompt, for the documentation and the studio.
@@ -33,6 +34,7 @@ from bench.generator_following import following_parts, noise_of
 from bench.generator_gallery import make_gallery
 from bench.generator_pipeline import pipeline_costs
 from bench.generator_reading import Reading, read_clip
+from bench.generator_steps import steps_compared
 from core.clip import RGB, Clip
 from core.files import write_atomically
 from core.video import open_clip, write_clip
@@ -45,6 +47,7 @@ from generator.training.vae_stage import held_out_psnr
 OUT = Path("out/bench/generator")
 PROMPTS, QUICK_PROMPTS = 200, 10
 INVERTED, QUICK_INVERTED = 8, 2
+STEPPED = 40
 Part = Callable[[], dict[str, Any]]
 
 
@@ -105,6 +108,9 @@ def parts_of(backend: EmbeddedBackend, chosen: argparse.Namespace) -> dict[str, 
     return {
         "scenes": lambda: _scenes(backend, [specs[index] for index in picked], requests, chosen.json),
         "noise": lambda: noise_recovery(backend, inverted, chosen.json),
+        "steps": lambda: steps_compared(
+            backend, [specs[index] for index in picked[:STEPPED]], requests[:STEPPED], chosen.json
+        ),
         **following_parts(backend, quick=chosen.quick, quiet=chosen.json, **choices),
         "pipeline": pipeline_costs,
         "gallery": lambda: make_gallery(backend, chosen.gallery, quiet=chosen.json),
