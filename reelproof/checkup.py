@@ -161,7 +161,11 @@ def _time_stamps(settings: Settings) -> Iterator[Finding]:
 
 def _model(settings: Settings) -> Iterator[Finding]:
     importlib.import_module("generator.embedded")
+    from generator.embedded.devices import chosen_device, has_fast_bfloat16
     from reelproof.wiring import backends_of
 
-    model = backends_of(settings)["embedded"].model
-    yield Finding("model", "ok", f"{model.name} {model.version}, weights {model.digest[:16]}…")
+    model, device = backends_of(settings)["embedded"].model, chosen_device(settings.device)
+    number = "bfloat16" if has_fast_bfloat16(device) else "float32"
+    yield Finding(
+        "model", "ok", f"{model.name} {model.version}, weights {model.digest[:16]}…, on {device} in {number}"
+    )
