@@ -31,8 +31,9 @@ def chosen_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as fault:
+        why = f": {str(fault).splitlines()[0]}" if name.startswith(("cpu", "cuda")) else ""
         raise ConfigurationError(
-            f"no device {name!r} to compute on: {str(fault).splitlines()[0]}",
+            f"no device {name!r} to compute on{why}",
             code="device",
             hint="REELPROOF_DEVICE is auto, cpu, cuda or cuda:N; cuda needs a GPU, and torch built for it.",
         ) from fault
