@@ -7,7 +7,7 @@ logged in `DIR/log.jsonl` and drawn in `DIR/losses.svg`.
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,12 +18,16 @@ from generator.embedded.model import Denoiser, EmbeddedModel
 from generator.embedded.text import WordTokenizer
 from generator.embedded.vae import CausalVAE
 from generator.embedded.weights import load_model, save_model
-from generator.scenes.captions import vocabulary
+from generator.scenes.worlds import world_named
 from generator.training.dit_stage import train_denoiser
 from generator.training.latents import make_pools
 from generator.training.plots import draw_losses
 from generator.training.run import Paused, Run
 from generator.training.vae_stage import train_decoder, train_vae
+
+
+_TRIAL_SHARE = 0.1
+"""Under this share of its minutes a run is a trial, which renders the same share of its preset's scenes."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,16 @@ class Budget:
     clips: int
     stills: int
 
+    def scenes_for(self, share: float) -> "Budget":
+        """The same with the scenes of a run that takes `share` of the minutes."""
+        if share >= _TRIAL_SHARE:
+            return self
+        few = {name: max(8, round(getattr(self, name) * share)) for name in ("crop_scenes", "clips", "stills")}
+        return replace(self, **few)
+
+
+ALIASES = {"small": "large"}
+"""Other names of presets."""
 
 BUDGETS = {
     "nano": Budget(12.5, 6.0, 40.0, 900, 2000, 5000),
@@ -61,10 +75,12 @@ def train(
 
     `start` is a weights folder of the same widths to go on from: its words keep their meaning, words it never heard
     and blocks it never had are added. Its autoencoder's encoder and scale are kept unless `retrain_vae`. Raises
-    `generator.training.run.Paused` after `pause_after_s` of wall time; the same call goes on from there.
+    `generator.training.run.Paused` after `pause_after_s` of wall time; the same call goes on from there. The preset
+    "large" is also called "small".
     """
+    preset = ALIASES.get(preset, preset)
     if preset not in PRESETS:
-        known = ", ".join(PRESETS)
+        known = ", ".join([*PRESETS, *ALIASES])
         raise UsageError(f"no preset named {preset!r}", code="unknown_preset", hint=f"one of: {known}")
     config, budget = PRESETS[preset], BUDGETS[preset]
     share = (
@@ -75,7 +91,9 @@ def train(
     # Compiling costs minutes, which a small preset's whole training does not take.
     run = Run(out, seed, compiled=preset != "smoke", quiet=quiet, device=device, pause_after_s=pause_after_s)
     try:
-        return _stages(config, budget, share, run, load_model(start)[0] if start else None, retrain_vae)
+        return _stages(
+            config, budget.scenes_for(share), share, run, load_model(start)[0] if start else None, retrain_vae
+        )
     finally:
         draw_losses(out)
 
@@ -89,7 +107,7 @@ def _stages(
         vae = train_vae(config, run, budget.vae_minutes * share, budget.crop_scenes, vae)
     pools = make_pools(config, vae, run, budget.clips, budget.stills, has_scale=keeps_latents)
     train_decoder(config, run, vae, budget.decoder_minutes * share, budget.crop_scenes)
-    tokenizer = WordTokenizer(vocabulary())
+    tokenizer = WordTokenizer(world_named(config.world).vocabulary())
     known = grown(config, start, tokenizer) if start else None
     denoiser = train_denoiser(config, pools, tokenizer, run, budget.denoiser_minutes * share, known)
     model = EmbeddedModel(config, tokenizer)
@@ -149,7 +167,12 @@ def grown(config: ModelConfig, start: EmbeddedModel, tokenizer: WordTokenizer) -
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(prog="generator.train", description=__doc__)
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="nano")
+    parser.add_argument(
+        "--preset",
+        choices=sorted([*PRESETS, *ALIASES]),
+        default="nano",
+        help="nano: a CPU, scenes of shapes; large (or small, the same): a GPU, the wide world; smoke: two minutes",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and weights")
     parser.add_argument("--minutes", type=float, help="minutes of training steps in all, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0)

@@ -71,7 +71,7 @@ class ModelConfig:
     """One preset: the networks, the clip they make, and how to sample it.
 
     `takes_frames` says whether it was trained with known frames beside sampled ones, `takes_layout` whether with
-    places and camera paths in numbers.
+    places and camera paths in numbers, `world` on which scenes (`generator.scenes.worlds`).
     """
 
     name: str = "nano"
@@ -84,6 +84,7 @@ class ModelConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     takes_frames: bool = False
     takes_layout: bool = False
+    world: str = "shapes"
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -140,6 +141,7 @@ LARGE = ModelConfig(
     sampling=SamplingConfig(steps=24, guidance_scale=3.0, shift=3.0, held_guidance=3.0),
     takes_frames=True,
     takes_layout=True,
+    world="wide",
 )
 """The sizes for a GPU. Untrained: no weights of it exist."""
 

@@ -11,11 +11,10 @@ from generator.embedded.layout import MOST_THINGS, Layout, instants_of, layout_o
 from generator.embedded.text import WordTokenizer
 from generator.guide import Guide
 from generator.port import GenerationRequest
-from generator.scenes.planning import planned_scene
-from generator.scenes.spec import BACKGROUND_SHARE, SceneSpec
+from generator.scenes.spec import BACKGROUND_SHARE
+from generator.scenes.worlds import world_named
 
 _POSES = 25
-_NOBODY = SceneSpec("", "", "still", "static", "")
 
 
 def directed(
@@ -33,11 +32,12 @@ def directed(
     guide, use = request.guide, request.media_use
     if not config.takes_layout or (guide is None and (use.has_clip or not plans)):
         return None
-    scene = planned_scene(request.prompt, request.seed, camera=request.camera)
+    world = world_named(config.world)
+    scene = world.planned(request.prompt, request.seed, request.camera)
     if scene is None and guide is None:
         return None
     is_planned = scene is not None
-    scene = scene or _NOBODY
+    scene = scene or world.nobody
     if guide is not None and guide.camera:
         scene = replace(scene, camera="path", camera_path=_even_poses(guide))
     layout = layout_of([scene], config, tokenizer)

@@ -8,6 +8,7 @@ read off the prompt (`generator.scenes.planning`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,7 @@ from torch import Tensor, nn
 from generator.embedded.conditioning import latent_frames_of, token_frames
 from generator.embedded.config import ModelConfig
 from generator.embedded.text import PAD, WordTokenizer
-from generator.scenes.motion import camera_at, object_at, seen_at
-from generator.scenes.spec import SceneSpec
+from generator.scenes.worlds import world_named
 
 INSTANTS = 4
 """Samples of each token's stretch of time."""
@@ -75,8 +75,9 @@ def instants_of(config: ModelConfig) -> NDArray[np.float64]:
     return np.stack([np.linspace(span[0], span[-1], INSTANTS) for span in spans]) / max(config.frames - 1, 1)
 
 
-def layout_of(specs: Sequence[SceneSpec], config: ModelConfig, tokenizer: WordTokenizer) -> Layout:
-    """The layouts of scenes: everything given."""
+def layout_of(specs: Sequence[Any], config: ModelConfig, tokenizer: WordTokenizer) -> Layout:
+    """The layouts of scenes of the model's world: everything given."""
+    world = world_named(config.world)
     times = instants_of(config)
     count = len(specs)
     things = np.zeros((count, MOST_THINGS, *times.shape, 3), np.float32)
@@ -84,16 +85,11 @@ def layout_of(specs: Sequence[SceneSpec], config: ModelConfig, tokenizer: WordTo
     behind = np.ones(count, np.float32)
     phrases = torch.full((count, MOST_THINGS, PHRASE_WORDS), PAD)
     for row, spec in enumerate(specs):
-        own = (spec, spec.other()) if spec.is_pair else (spec,)
-        for place in np.ndindex(*times.shape):
-            view = camera_at(spec, float(times[place]))
-            camera[(row, *place)] = (view.x, view.y, np.log(view.zoom), view.roll)
-            behind[row] = view.behind
-            for index, thing in enumerate(own):
-                x, y, radius, _ = object_at(thing, float(times[place]))
-                things[(row, index, *place)] = (*seen_at(x, y, view), radius * view.zoom)
-        for index, thing in enumerate(own):
-            phrases[row, index] = phrase_ids((thing.colour, thing.shape), tokenizer)
+        placed = world.placed(spec, times)
+        camera[row], behind[row] = placed.camera, placed.behind
+        things[row, : len(placed.things)] = placed.things
+        for index, names in enumerate(placed.names):
+            phrases[row, index] = phrase_ids(names, tokenizer)
     has_thing = torch.tensor([[True, spec.is_pair] for spec in specs])
     return Layout(
         torch.from_numpy(things), has_thing, phrases, torch.from_numpy(camera), torch.from_numpy(behind),

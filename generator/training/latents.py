@@ -13,8 +13,8 @@ from generator.embedded.config import ModelConfig
 from generator.embedded.layout import Layout, layout_of
 from generator.embedded.text import WordTokenizer
 from generator.embedded.vae import CausalVAE
-from generator.scenes import SceneSpec, caption
-from generator.training.pool import rendered_scenes
+from generator.scenes.worlds import SHAPES, World, world_named
+from generator.training.pool import rendered_batches
 from generator.training.run import Run
 
 _CLIP_SEEDS, _STILL_SEEDS = 1_000_000, 2_000_000
@@ -25,7 +25,8 @@ class LatentPool:
     """Normalised clean latents (N, C, F, H, W) float16 and the scene each came from."""
 
     latents: Tensor
-    specs: list[SceneSpec]
+    specs: list[Any]
+    world: World[Any] = SHAPES
     _layouts: Layout | None = field(default=None, init=False, repr=False)
 
     def layouts(self, rows: list[int], config: ModelConfig, tokenizer: WordTokenizer) -> Layout:
@@ -36,7 +37,7 @@ class LatentPool:
 
     def captions(self, rows: list[int], rng: np.random.Generator) -> list[str]:
         """A fresh caption for each row: the grammar has many for one scene."""
-        return [caption(self.specs[row], rng) for row in rows]
+        return [self.world.caption(self.specs[row], rng) for row in rows]
 
 
 def make_pools(
@@ -63,8 +64,9 @@ def make_pools(
         state |= {"clips": ((moving - mean) / std).half(), "stills": ((still - mean) / std).half()}
         run.save("latents", state)
     vae.normalise_by(state["mean"], state["std"])
+    world = world_named(config.world)
     return tuple(  # type: ignore[return-value]
-        LatentPool(state[kind + "s"], [SceneSpec(**spec) for spec in state[kind + "_specs"]])
+        LatentPool(state[kind + "s"], [world.from_fields(**spec) for spec in state[kind + "_specs"]], world)
         for kind in ("still", "clip")
     )
 
@@ -73,18 +75,15 @@ def _encoded(
     config: ModelConfig, vae: CausalVAE, run: Run, offset: int, count: int, frames: int
 ) -> tuple[Tensor, list[dict[str, Any]]]:
     first = run.seed * 10_000_000 + offset
-    scenes = rendered_scenes(range(first, first + count), frames, config.size_px)
+    batch = 4 if frames > 1 else 32
+    batches = rendered_batches(config, range(first, first + count), frames, batch, run.device)
     vae.to(run.device)
     raw: list[Tensor] = []
     specs: list[dict[str, Any]] = []
-    waiting: list[Tensor] = []
-    batch = 4 if frames > 1 else 32
-    for index, scene in enumerate(track(scenes, f"encode {frames}-frame scenes", total=count, disable=run.quiet)):
-        specs.append(asdict(scene.spec))
-        waiting.append(torch.from_numpy(scene.frames).permute(3, 0, 1, 2))
-        if len(waiting) == batch or index == count - 1:
-            raw.append(_encode(vae.encoder, torch.stack(waiting).to(run.device)).cpu())
-            waiting = []
+    total = -(-count // batch)
+    for scenes, clips in track(batches, f"encode {frames}-frame scenes", total=total, disable=run.quiet):
+        specs += [asdict(scene) for scene in scenes]
+        raw.append(_encode(vae.encoder, clips.to(run.device).permute(0, 4, 1, 2, 3).contiguous()).cpu())
     vae.to("cpu")
     return torch.cat(raw), specs
 

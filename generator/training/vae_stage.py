@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from generator.embedded.config import ModelConfig
 from generator.embedded.vae import CausalVAE
-from generator.scenes import held_out_specs, render_scene
-from generator.training.pool import CROP_FRAMES, CROPS_PER_SCENE, crops
+from generator.scenes.worlds import world_named
+from generator.training.pool import CROP_FRAMES, CROPS_PER_SCENE, crops_for
 from generator.training.run import Run, Stopwatch
 
 CONSISTENCY_WEIGHT = 0.02
@@ -71,8 +71,9 @@ def held_out_psnr(vae: CausalVAE, config: ModelConfig, count: int = 8) -> float:
     """Mean PSNR in dB of `count` clips of held-out scenes through encoder and decoder, at the noise floor."""
     total = 0.0
     draw = torch.Generator().manual_seed(0)
-    for spec in held_out_specs(count):
-        frames = torch.from_numpy(render_scene(spec, config.frames, config.size_px).frames)[None]
+    world = world_named(config.world)
+    for spec in world.held_out(count):
+        frames = torch.from_numpy(world.clip(spec, config.frames, config.size_px))[None]
         with torch.no_grad():
             clip = to_unit(frames)
             z = vae.encode(clip)
@@ -213,7 +214,7 @@ def _crop_pool(config: ModelConfig, scenes: int, run: Run) -> Tensor:
         return torch.from_numpy(np.load(kept))
     pool = torch.empty((scenes * CROPS_PER_SCENE, CROP_FRAMES, crop_px, crop_px, 3), dtype=torch.uint8)
     seeds = range(run.seed * 10_000_000, run.seed * 10_000_000 + scenes)
-    cut = crops(seeds, config.frames, config.size_px, crop_px)
+    cut = crops_for(config, seeds, crop_px, run.device)
     for index, few in enumerate(track(cut, "render crops", total=scenes, disable=run.quiet)):
         pool[index * CROPS_PER_SCENE : (index + 1) * CROPS_PER_SCENE] = torch.from_numpy(few)
     run.folder.mkdir(parents=True, exist_ok=True)
