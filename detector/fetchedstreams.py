@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from core.errors import ServiceUnreachable, UnreadableInput, UsageError
+from detector.playlists import Playlist
 from detector.sandbox.limits import MIB
 from detector.sandbox.parent import unreadable
 from detector.streams import PLAYLIST_SUFFIXES, Piece, SegmentedStream, over_a_window, read_playlist, too_short
@@ -82,7 +82,7 @@ class Site:
         self.left_bytes -= len(answer.body)
         return answer
 
-    def playlist(self, at: Piece) -> tuple[dict[str, Any], Piece]:
+    def playlist(self, at: Piece) -> tuple[Playlist, Piece]:
         """What the playlist at an address says, and where it was found after redirects."""
         answer = self.begun if at.url == self.begun.url else self._found(at)
         return _told(answer.body, self.left_requests), piece_at(answer.url)
@@ -114,7 +114,7 @@ class Site:
             raise _elsewhere(str(error)) from error
         if answer.status not in (_WHOLE, _PART):
             raise unreadable(
-                f"{piece.path.name} of the stream answers with status {answer.status}",
+                f"{piece.told} of the stream answers with status {answer.status}",
                 "segment_missing",
                 "What needs a login, or is gone, can't be fetched.",
             )
@@ -125,7 +125,7 @@ class Site:
         if piece.length is None:
             return answer.body
         start = piece.offset if answer.status == _WHOLE else 0
-        content = answer.body[start : start + max(0, piece.length)]
+        content = answer.body[start : start + piece.length]
         if len(content) != piece.length:
             raise too_short(piece)
         return content
@@ -156,15 +156,15 @@ def stream_behind(answer: Fetched, limits: StreamLimits) -> SegmentedStream:
     return SegmentedStream.of(piece_at(answer.url), Site(limits, answer))
 
 
-def _told(content: bytes, left_requests: int) -> dict[str, Any]:
+def _told(content: bytes, left_requests: int) -> Playlist:
     """A fetched playlist, read in the confined child like one on the disk, and short enough to be followed."""
     with TemporaryDirectory(prefix="reelproof-playlist-") as folder:
         path = Path(folder) / "playlist"
         path.write_bytes(content)
         told = read_playlist(path)
-    if len(told["segments"]) > left_requests:
+    if len(told.segments) > left_requests:
         raise unreadable(
-            f"the playlist names {len(told['segments']):,} segments; {left_requests:,} at most are fetched",
+            f"the playlist names {len(told.segments):,} segments; {left_requests:,} at most are fetched",
             "too_large",
             "Give a shorter stream, or download it and give the playlist on the disk.",
         )

@@ -42,7 +42,7 @@ def history_json(history: History | None) -> dict[str, Any] | None:
         "signed_by": _text(report.issuer or report.signer),
         "signed_at": _text(report.signed_at),
         "claim_generator": _text(report.claim_generator),
-        "origin": report.origin,
+        "origin": plain(report.origin),
         "thumbnail": _picture(report.thumbnail, history.pictures),
         **_below(report.ingredients, report.ingredients_left_out, history.pictures, left, 1),
     }
@@ -58,8 +58,7 @@ def _below(
     told = [_told(one, pictures) for one in shown]
     for node, one in zip(told, shown, strict=True):
         deeper, more = one.get("ingredients"), one.get("left_out")
-        further = deeper if isinstance(deeper, list | tuple) else ()
-        node.update(_below(further, more if isinstance(more, int) else 0, pictures, left, level + 1))
+        node.update(_below(_listed(deeper), more if isinstance(more, int) else 0, pictures, left, level + 1))
     return {"ingredients": told, "left_out": left_out + len(listed) - len(shown)}
 
 
@@ -73,10 +72,14 @@ def _told(one: Mapping[str, Any], pictures: Mapping[str, bytes]) -> dict[str, An
         "origin": _text(one.get("origin")),
         "claim_generator": _text(one.get("claim_generator")),
         "signed_by": _text(one.get("signed_by")),
-        "failures": [plain(code) for code in list(one.get("failures") or ())[:_MAX_CODES]],
+        "failures": [plain(code) for code in _listed(one.get("failures"))[:_MAX_CODES]],
         "thumbnail": _picture(one.get("thumbnail"), pictures),
         "is_repeated": bool(one.get("is_repeated")),
     }
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _text(value: Any) -> str | None:

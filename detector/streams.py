@@ -7,17 +7,20 @@ Refuses to know: credentials of streams, which are bound to each segment, and li
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import IO, Protocol
 from urllib.parse import unquote
 
 from core.errors import UnreadableInput
+from detector.plaintext import plain
+from detector.playlists import NamedPiece, Playlist, playlist_in
 from detector.sandbox.limits import MIB, SandboxLimits
-from detector.sandbox.parent import ConfinedChild, opened_input, unreadable
+from detector.sandbox.parent import ConfinedChild, MissingInput, opened_input, unreadable
 
 PLAYLIST_SUFFIXES = frozenset({".m3u8", ".mpd"})
 #: Long enough for both marks and the likeness; a window ends at the first segment's end after it.
@@ -27,6 +30,7 @@ _LIMITS = SandboxLimits(cpu_s=20, wall_s=30.0)
 _MAX_WINDOW_BYTES = 1024 * MIB
 _MAX_DEPTH = 3
 _CHUNK_BYTES = MIB
+_TOLD_CHARACTERS = 80
 _ELSEWHERE = "Only files in the playlist's own folder and below it are read; nothing is fetched."
 
 
@@ -42,11 +46,16 @@ class Piece:
     length: int | None = None
     url: str = ""
 
+    @property
+    def told(self) -> str:
+        """The file's name, fit to be shown: a stranger's playlist chose it."""
+        return plain(self.path.name, _TOLD_CHARACTERS) or "a file without a name"
+
 
 class SegmentSource(Protocol):
     """Where a stream's playlists and segments lie. Every method raises UnreadableInput for what may not be read."""
 
-    def playlist(self, at: Piece) -> tuple[dict[str, Any], Piece]:
+    def playlist(self, at: Piece) -> tuple[Playlist, Piece]:
         """What a playlist says (see `read_playlist`), and from where its names are to be followed."""
         ...
 
@@ -63,7 +72,7 @@ class SegmentSource(Protocol):
 class OnDisk:
     """A stream in a folder: the playlist's own folder and what lies below it, links followed first."""
 
-    def playlist(self, at: Piece) -> tuple[dict[str, Any], Piece]:
+    def playlist(self, at: Piece) -> tuple[Playlist, Piece]:
         """What a playlist says. Raises MissingInput where there is none."""
         return read_playlist(at.path), at
 
@@ -72,8 +81,8 @@ class OnDisk:
         return Piece(_inside(at.path.parent, name))
 
     def bytes_of(self, piece: Piece, most: int, *, is_shared: bool = False) -> Iterator[bytes]:
-        """A file's bytes. Raises as `detector.sandbox.parent.opened_input`."""
-        with opened_input(piece.path, SandboxLimits()) as file:
+        """A file's bytes. Raises as `opened_input`, and `segment_missing` where there is none."""
+        with _opened(piece) as file:
             file.seek(piece.offset)
             left = piece.length
             while left is None or left > 0:
@@ -94,11 +103,16 @@ ON_DISK = OnDisk()
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment and how long it lasts (s, as the playlist says); `init` is what a player reads before it."""
+    """One segment and how long it lasts (s, as the playlist says); `init` is what a player reads before it.
+
+    `begins_anew`: another clip may begin with it. `is_gap`: the playlist says itself that there is nothing to read.
+    """
 
     piece: Piece
     seconds: float
     init: Piece | None = None
+    begins_anew: bool = False
+    is_gap: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,10 +127,9 @@ class Window:
     @contextmanager
     def joined(self) -> Iterator[Path]:
         """The window as one file, gone when the block ends. Raises as `write_to`."""
-        first = self.segments[0]
-        suffix = ".mp4" if first.init is not None else first.piece.path.suffix
         with TemporaryDirectory(prefix="reelproof-window-") as folder:
-            path = Path(folder) / f"window{suffix}"
+            # A name of our own: what a stranger calls a segment, its ending too, never names a file here.
+            path = Path(folder) / ("window.ts" if self.segments[0].init is None else "window.mp4")
             self.write_to(path)
             yield path
 
@@ -161,49 +174,69 @@ class SegmentedStream:
         """The same for a playlist anywhere. Raises as `opened`, and as the source does."""
         for _ in range(_MAX_DEPTH):
             told, at = source.playlist(at)
-            if not told["variants"]:
-                return cls(at.path, _segments(source, at, told["segments"]), bool(told["is_live"]), source)
-            best = max(told["variants"], key=lambda one: int(one["bandwidth"]))
-            at = source.named(at, best["name"])
+            if not told.variants:
+                return cls(at.path, _segments(source, at, told), told.is_live, source)
+            best = max(told.variants, key=lambda one: one.bandwidth)
+            at = source.named(at, best.name)
         raise unreadable("playlists name playlists without end", "not_a_video", "Give the playlist of one variant.")
 
     def windows(self, seconds: float = WINDOW_S) -> Iterator[Window]:
         """Runs of segments of at least so many seconds, the last as long as it is; a new one where players begin
-        anew with another initialisation."""
-        held: list[Segment] = []
-        start_s = now_s = 0.0
-        for one in self.segments:
-            if held and (now_s - start_s >= seconds or one.init != held[0].init):
-                yield Window(start_s, now_s, tuple(held), self.source)
-                held, start_s = [], now_s
-            held.append(one)
-            now_s += one.seconds
-        if held:
-            yield Window(start_s, now_s, tuple(held), self.source)
+        anew: with another initialisation, or where the playlist says that another clip may follow."""
+        return self._windows(seconds, lambda one, before: one.begins_anew or one.init != before.init)
 
     def whole(self) -> Window:
-        """The stream as one window. Raises UnreadableInput (`stream_in_parts`) where players begin anew in it."""
-        windows = list(self.windows(math.inf))
+        """The stream as one window. Raises UnreadableInput (`stream_in_parts`) where another initialisation begins
+        in it."""
+        windows = list(self._windows(math.inf, lambda one, before: one.init != before.init))
         if len(windows) > 1:
             raise unreadable(
                 f"the stream begins anew {len(windows) - 1} times and can't be joined into one clip",
                 "stream_in_parts",
                 "`reelproof verify` with its address judges it window by window.",
             )
+        if not windows:
+            raise unreadable("the playlist names nothing but gaps", "not_a_video", "Give one with segments.")
         return windows[0]
 
+    def _windows(self, seconds: float, parts: Callable[[Segment, Segment], bool]) -> Iterator[Window]:
+        held: list[Segment] = []
+        start_s = now_s = 0.0
+        for one in self.segments:
+            if held and (now_s - start_s >= seconds or parts(one, held[-1])):
+                yield Window(start_s, now_s, tuple(held), self.source)
+                held, start_s = [], now_s
+            if not one.is_gap:
+                held.append(one)
+            now_s += one.seconds
+        if held:
+            yield Window(start_s, now_s, tuple(held), self.source)
 
-def read_playlist(path: Path) -> dict[str, Any]:
-    """What stands in a playlist, read in a confined child: `variants`, `segments`, `is_live`.
+
+def read_playlist(path: Path) -> Playlist:
+    """What stands in a playlist, read in a confined child.
 
     Raises:
         MissingInput: no such file. UnreadableInput: what it holds can't be read.
     """
-    with opened_input(path, _LIMITS) as file, ConfinedChild(_JOB, file, _LIMITS, {}) as child:
-        told = next(child.replies(), None)
-    if not isinstance(told, dict) or not {"variants", "segments", "is_live"} <= set(told):
-        raise unreadable("the playlist's reader reported something impossible", "decoder_crashed", "")
-    return told
+    with (
+        opened_input(path, _LIMITS) as file,
+        ConfinedChild(_JOB, file, _LIMITS, {"now_s": time.time()}) as child,
+    ):
+        return playlist_in(next(child.replies(), None))
+
+
+@contextmanager
+def _opened(piece: Piece) -> Iterator[IO[bytes]]:
+    try:
+        with opened_input(piece.path, SandboxLimits()) as file:
+            yield file
+    except MissingInput as error:
+        raise unreadable(
+            f"{piece.told} of the stream can't be opened",
+            "segment_missing",
+            "Check that the stream was copied whole, and its files' permissions.",
+        ) from error
 
 
 def over_a_window() -> UnreadableInput:
@@ -214,27 +247,28 @@ def over_a_window() -> UnreadableInput:
 def too_short(piece: Piece) -> UnreadableInput:
     """A file that ends before the range which the playlist names does."""
     return unreadable(
-        f"{piece.path.name} is shorter than the playlist says",
+        f"{piece.told} is shorter than the playlist says",
         "not_a_video",
         "Check that the stream was copied whole.",
     )
 
 
-def _segments(source: SegmentSource, at: Piece, told: Sequence[Mapping[str, Any]]) -> tuple[Segment, ...]:
-    if not told:
+def _segments(source: SegmentSource, at: Piece, told: Playlist) -> tuple[Segment, ...]:
+    if not told.segments:
         raise unreadable("the playlist names no segment of pictures", "not_a_video", "Give one that does.")
     kept: dict[str, Piece] = {}
 
-    def piece(one: Mapping[str, Any]) -> Piece:
-        name = str(one["name"])
-        if name not in kept:
-            kept[name] = source.named(at, name)
-        length = None if one["length"] is None else int(one["length"])
-        return Piece(kept[name].path, int(one["offset"]), length, kept[name].url)
+    def piece(one: NamedPiece) -> Piece:
+        if one.name not in kept:
+            kept[one.name] = source.named(at, one.name)
+        return Piece(kept[one.name].path, one.offset, one.length, kept[one.name].url)
 
+    inits = [piece(one) for one in told.inits]
     return tuple(
-        Segment(piece(one), float(one["seconds"]), piece(one["init"]) if one["init"] is not None else None)
-        for one in told
+        Segment(
+            piece(one), one.seconds, inits[one.init] if one.init is not None else None, one.begins_anew, one.is_gap
+        )
+        for one in told.segments
     )
 
 
@@ -243,7 +277,10 @@ def _inside(folder: Path, name: str) -> Path:
     given = unquote(name.partition("?")[0])
     if "://" in given or given.startswith(("/", "\\", "//")) or ":" in given.split("/")[0] or "\0" in given:
         raise unreadable("the playlist names a segment at another place", "segment_elsewhere", _ELSEWHERE)
-    path = (folder / given).resolve()
+    try:
+        path = (folder / given).resolve()
+    except (OSError, RuntimeError) as error:  # links that lead in a circle
+        raise unreadable("the playlist names a file that leads nowhere", "segment_elsewhere", _ELSEWHERE) from error
     if not path.is_relative_to(folder.resolve()):
         raise unreadable("the playlist names a file outside its own folder", "segment_elsewhere", _ELSEWHERE)
     return path

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from core.errors import UnreadableInput
+from detector.plaintext import plain
 from detector.sandbox import wire
 from detector.sandbox.child import Order
 from detector.sandbox.limits import SandboxLimits
@@ -52,11 +53,11 @@ def opened_input(path: Path, limits: SandboxLimits) -> Iterator[IO[bytes]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise MissingInput(
-            f"no such file: {path.name}", code="no_such_file", hint="Check the path; give a video file."
+            f"no such file: {plain(path.name)}", code="no_such_file", hint="Check the path; give a video file."
         ) from error
     except OSError as error:
         raise MissingInput(
-            f"{path.name} can't be opened ({error.strerror})",
+            f"{plain(path.name)} can't be opened ({error.strerror})",
             code="no_such_file",
             hint="Check the file's permissions.",
         ) from error
@@ -186,7 +187,8 @@ class ConfinedChild:
     def _reported(self, fault: Any) -> UnreadableInput:
         if not isinstance(fault, dict):
             return self._death()
-        text = {name: str(fault.get(name, ""))[:500] for name in ("message", "code", "hint")}
+        # The child is not trusted with what reaches a terminal or a page.
+        text = {name: plain(fault.get(name, ""), 500) for name in ("message", "code", "hint")}
         return unreadable(text["message"], text["code"], text["hint"] or _CRASH_HINT)
 
     def _death(self) -> UnreadableInput:

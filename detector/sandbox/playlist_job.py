@@ -4,9 +4,11 @@ Says which pieces of which files make up the best picture stream, in order. Name
 anything, and the parent decides which names it follows. RFC 8216 (HLS), ISO/IEC 23009-1 (DASH): the parts in use.
 """
 
+import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 from xml.etree import ElementTree
 
@@ -16,6 +18,9 @@ from detector.sandbox.child import Bench
 MAX_PLAYLIST_BYTES = 4 << 20
 MAX_SEGMENTS = 20_000
 _MAX_NAME = 1_000
+_MAX_NAMES_IN_ALL = 4 << 20  # characters: the reply has to fit through the pipe
+_MAX_LINE = 16_384
+_MAX_SECONDS = 1e8
 _DURATION = re.compile(r"P(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 
@@ -25,11 +30,12 @@ Piece = dict[str, Any]
 def rehearse() -> None:
     """Parse a playlist of each kind, so that everything that loads on first use is loaded."""
     _hls("#EXTM3U\n#EXTINF:1.0,\na.ts\n")
-    _dash("<MPD><Period/></MPD>")
+    _dash("<MPD><Period/></MPD>", 0.0)
 
 
-def read_playlist(bench: Bench) -> None:
-    """Send what the playlist names: variants of it, or its segments."""
+def read_playlist(bench: Bench, now_s: float) -> None:
+    """Send what the playlist names: variants of it, or its segments; of a live one those there at `now_s` (s since
+    1970)."""
     content = bench.file.read(MAX_PLAYLIST_BYTES + 1)
     if len(content) > MAX_PLAYLIST_BYTES:
         raise _unreadable(f"the playlist has more than {MAX_PLAYLIST_BYTES} bytes", "too_large")
@@ -37,7 +43,7 @@ def read_playlist(bench: Bench) -> None:
     if text.startswith("#EXTM3U"):
         bench.reply(_hls(text))
     elif "<MPD" in text[:4_096]:
-        bench.reply(_dash(text))
+        bench.reply(_dash(text, now_s))
     else:
         raise _unreadable("this is no HLS or DASH playlist", "not_a_video")
 
@@ -53,37 +59,103 @@ def _piece(name: str, offset: int = 0, length: int | None = None) -> Piece:
 
 
 def _hls(text: str) -> dict[str, Any]:
-    variants: list[dict[str, Any]] = []
-    segments: list[dict[str, Any]] = []
-    init: Piece | None = None
-    seconds, span, ends = 0.0, "", {"": 0}
-    bandwidth: int | None = None
-    is_live = True
-    for line in (one.strip() for one in text.splitlines()[1:]):
-        tag, _, rest = line.partition(":")
+    reader = _HlsReader()
+    for line in text.split("\n")[1:]:
+        reader.read(line.strip())
+    return reader.told()
+
+
+class _HlsReader:
+    """A playlist read line by line (RFC 8216, 4.1: a line ends at a line feed and nowhere else)."""
+
+    def __init__(self) -> None:
+        self._variants: list[dict[str, Any]] = []
+        self._segments: list[dict[str, Any]] = []
+        self._init: Piece | None = None
+        self._ends: dict[str, int] = {}
+        self._bandwidth: int | None = None
+        self._is_live, self._has_gap, self._begins_anew = True, False, False
+        self._seconds, self._span, self._number, self._target_s = 0.0, "", 0, 0.0
+
+    def read(self, line: str) -> None:
+        """One line: a tag, a name, or nothing."""
+        if len(line) > _MAX_LINE:
+            raise _unreadable(f"a line of the playlist has more than {_MAX_LINE} characters", "not_a_video")
+        if line.startswith("#"):
+            tag, _, rest = line.partition(":")
+            self._read_tag(tag, rest)
+        elif line:
+            self._read_name(line)
+
+    def told(self) -> dict[str, Any]:
+        """All that was read."""
+        is_live = self._is_live and not self._variants
+        return _told("hls", is_live, self._variants, self._segments, self._number, self._target_s)
+
+    def _read_tag(self, tag: str, rest: str) -> None:
         if tag == "#EXT-X-STREAM-INF":
-            bandwidth = _whole(_attributes(rest).get("BANDWIDTH", "0"))
+            self._bandwidth = _whole(_attributes(rest).get("BANDWIDTH", "0"))
         elif tag == "#EXTINF":
-            seconds = _seconds(rest.split(",")[0])
+            self._seconds = _seconds(rest.split(",")[0])
         elif tag == "#EXT-X-BYTERANGE":
-            span = rest
+            self._span = rest
         elif tag == "#EXT-X-MAP":
             listed = _attributes(rest)
-            init = _ranged(listed.get("URI", ""), listed.get("BYTERANGE", ""), {})
+            self._init = _ranged(listed.get("URI", ""), listed.get("BYTERANGE", ""), {})
         elif tag in ("#EXT-X-KEY", "#EXT-X-SESSION-KEY") and _attributes(rest).get("METHOD") != "NONE":
             raise _unreadable("the stream is encrypted", "encrypted_stream")
-        elif tag == "#EXT-X-ENDLIST":
-            is_live = False
-        elif line and not line.startswith("#"):
-            if bandwidth is not None:
-                variants.append({"name": _piece(line)["name"], "bandwidth": bandwidth})
-                bandwidth = None
-            else:
-                segments.append({**_ranged(line, span, ends), "seconds": seconds, "init": init})
-                span = ""
-        if len(segments) > MAX_SEGMENTS or len(variants) > MAX_SEGMENTS:
+        elif tag == "#EXT-X-MEDIA-SEQUENCE":
+            self._number = _whole(rest)
+        elif tag == "#EXT-X-TARGETDURATION":
+            self._target_s = _seconds(rest)
+        self._read_flag(tag)
+
+    def _read_flag(self, tag: str) -> None:
+        if tag == "#EXT-X-ENDLIST":
+            self._is_live = False
+        elif tag == "#EXT-X-GAP":
+            self._has_gap = True
+        elif tag == "#EXT-X-DISCONTINUITY":
+            self._begins_anew = True
+
+    def _read_name(self, line: str) -> None:
+        if self._bandwidth is not None:
+            self._variants.append({"name": _piece(line)["name"], "bandwidth": self._bandwidth})
+            self._bandwidth = None
+        else:
+            told = {**_ranged(line, self._span, self._ends), "seconds": self._seconds, "init": self._init}
+            flags = {"begins_anew": self._begins_anew, "is_gap": self._has_gap}
+            self._segments.append(told | {name: True for name, holds in flags.items() if holds})
+            self._span, self._has_gap, self._begins_anew = "", False, False
+        if len(self._segments) > MAX_SEGMENTS or len(self._variants) > MAX_SEGMENTS:
             raise _unreadable(f"the playlist names more than {MAX_SEGMENTS} segments", "too_large")
-    return {"kind": "hls", "is_live": is_live and not variants, "variants": variants, "segments": segments}
+
+
+def _told(
+    kind: str,
+    is_live: bool,
+    variants: list[dict[str, Any]],
+    segments: list[dict[str, Any]],
+    number: int = 0,
+    target_s: float = 0.0,
+) -> dict[str, Any]:
+    """What a playlist says: `number` is that of its first segment, `target_s` when it is worth another look.
+
+    Initialisations, named by many segments, stand once in `inits`; a segment's `init` is a place in it.
+    """
+    places: dict[str, int] = {}
+    inits: list[Piece] = []
+    for one in segments:
+        if one["init"] is not None:
+            key = repr(one["init"])
+            if key not in places:
+                places[key] = len(inits)
+                inits.append(one["init"])
+            one["init"] = places[key]
+    if sum(len(one["name"]) for one in (*variants, *segments, *inits)) > _MAX_NAMES_IN_ALL:
+        raise _unreadable("the names in the playlist are too long to be told", "too_large")
+    told = {"kind": kind, "is_live": is_live, "variants": variants, "segments": segments, "inits": inits}
+    return told | {"number": number, "target_s": target_s}
 
 
 def _ranged(name: str, span: str, ends: dict[str, int]) -> Piece:
@@ -93,7 +165,13 @@ def _ranged(name: str, span: str, ends: dict[str, int]) -> Piece:
     length, _, offset = span.partition("@")
     start = _whole(offset) if offset else ends.get(name, 0)
     ends[name] = start + _whole(length)
-    return _piece(name, start, _whole(length))
+    return _part(name, start, _whole(length))
+
+
+def _part(name: str, start: int, length: int) -> Piece:
+    if length < 1:
+        raise _unreadable("the playlist names a part of a file that has no bytes", "not_a_video")
+    return _piece(name, start, length)
 
 
 def _attributes(rest: str) -> dict[str, str]:
@@ -112,7 +190,7 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
-def _dash(text: str) -> dict[str, Any]:
+def _dash(text: str, now_s: float) -> dict[str, Any]:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise _unreadable("the playlist defines entities", "not_a_video")
     try:
@@ -123,7 +201,6 @@ def _dash(text: str) -> dict[str, Any]:
         element.tag = str(element.tag).rpartition("}")[2]
     if root.find(".//ContentProtection") is not None:
         raise _unreadable("the stream is encrypted", "encrypted_stream")
-    whole = _duration(root.get("mediaPresentationDuration"))
     segments: list[dict[str, Any]] = []
     for period in root.findall("Period"):
         chosen = _best(period)
@@ -132,11 +209,38 @@ def _dash(text: str) -> dict[str, Any]:
         folder = ""
         for one in (root, period, chosen[0]):
             folder = _under(folder, one.findtext("BaseURL"))
-        for segment in _dash_segments(period, *chosen, folder, _duration(period.get("duration")) or whole):
+        for segment in _dash_segments(period, *chosen, folder, _span_of(root, period, now_s)):
             segments.append(segment)
             if len(segments) > MAX_SEGMENTS:
                 raise _unreadable(f"the playlist names more than {MAX_SEGMENTS} segments", "too_large")
-    return {"kind": "dash", "is_live": root.get("type") == "dynamic", "variants": [], "segments": segments}
+    target_s = _duration(root.get("minimumUpdatePeriod")) or 0.0
+    return _told("dash", root.get("type") == "dynamic", [], segments, target_s=target_s)
+
+
+class _Span(NamedTuple):
+    """How long a period is, as far as anybody can know, and what of it is still kept (s; None: all)."""
+
+    seconds: float | None
+    kept_s: float | None = None
+    is_growing: bool = False
+
+
+def _span_of(root: ElementTree.Element, period: ElementTree.Element, now_s: float) -> _Span:
+    told = _duration(period.get("duration")) or _duration(root.get("mediaPresentationDuration"))
+    began_s = _instant(root.get("availabilityStartTime"))
+    if told is not None or root.get("type") != "dynamic" or began_s is None:
+        return _Span(told)
+    gone_s = now_s - began_s - (_duration(period.get("start")) or 0.0)
+    return _Span(max(0.0, gone_s), _duration(root.get("timeShiftBufferDepth")), is_growing=True)
+
+
+def _instant(text: str | None) -> float | None:
+    """An XML instant in seconds since 1970; without a zone it is UTC."""
+    try:
+        instant = datetime.fromisoformat(text or "")
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _best(period: ElementTree.Element) -> tuple[ElementTree.Element, ElementTree.Element] | None:
@@ -156,51 +260,72 @@ def _dash_segments(
     group: ElementTree.Element,
     chosen: ElementTree.Element,
     folder: str,
-    whole_s: float | None,
+    span: _Span,
 ) -> Iterator[dict[str, Any]]:
     own = _under(folder, chosen.findtext("BaseURL"))
     for level in (chosen, group, period):
         template, listed = level.find("SegmentTemplate"), level.find("SegmentList")
         if template is not None:
-            yield from _from_template(template, chosen, own, whole_s)
+            yield from _from_template(template, chosen, own, span)
             return
         if listed is not None:
             yield from _from_list(listed, own)
             return
     if own:
-        yield {**_piece(own), "seconds": whole_s or 0.0, "init": None}
+        yield {**_piece(own), "seconds": span.seconds or 0.0, "init": None}
 
 
 def _from_template(
-    template: ElementTree.Element, chosen: ElementTree.Element, folder: str, whole_s: float | None
+    template: ElementTree.Element, chosen: ElementTree.Element, folder: str, span: _Span
 ) -> Iterator[dict[str, Any]]:
     scale = max(1, _whole(template.get("timescale", "1")))
     number = _whole(template.get("startNumber", "1"))
     first = template.get("initialization")
     init = _piece(_under(folder, _filled(first, chosen, number, 0))) if first else None
     media = template.get("media", "")
-    for time, length in _times(template, scale, whole_s):
-        name = _under(folder, _filled(media, chosen, number, time))
+    for place, time, length in _times(template, scale, span):
+        name = _under(folder, _filled(media, chosen, number + place, time))
         yield {**_piece(name), "seconds": length / scale, "init": init}
-        number += 1
 
 
-def _times(template: ElementTree.Element, scale: int, whole_s: float | None) -> Iterator[tuple[int, int]]:
-    """Start and length of every segment, in the template's time units."""
+def _times(template: ElementTree.Element, scale: int, span: _Span) -> Iterator[tuple[int, int, int]]:
+    """Place, start and length of every segment, the last two in the template's time units."""
     line = template.find("SegmentTimeline")
     if line is None:
         length = _whole(template.get("duration", "0"))
-        if not length or whole_s is None:
-            raise _unreadable("the playlist does not say how many segments there are", "not_a_video")
-        count = min(MAX_SEGMENTS + 1, int(-(-whole_s * scale // length)))
-        yield from ((i * length, length) for i in range(count))
+        for place in _counted(length, scale, span):
+            yield place, place * length, length
         return
-    time = 0
-    for one in line.findall("S"):
-        time = _whole(one.get("t", str(time)))
-        for _ in range(min(MAX_SEGMENTS, _whole(one.get("r", "0"))) + 1):
-            yield time, _whole(one.get("d", "0"))
-            time += _whole(one.get("d", "0"))
+    entries = line.findall("S")
+    time = place = 0
+    first = _whole(template.get("presentationTimeOffset", "0"))
+    whole = None if span.seconds is None else first + int(span.seconds * scale)
+    for number, one in enumerate(entries):
+        time, length = _whole(one.get("t", str(time))), _whole(one.get("d", "0"))
+        following = entries[number + 1].get("t") if number + 1 < len(entries) else None
+        end = _whole(following) if following is not None else whole
+        for _ in range(min(MAX_SEGMENTS + 1, _repeats(one.get("r", "0"), time, length, end))):
+            yield place, time, length
+            time, place = time + length, place + 1
+
+
+def _counted(length: int, scale: int, span: _Span) -> range:
+    """The numbers, from 0, of segments of one length; of a growing period those that are whole and still kept."""
+    if not length or span.seconds is None:
+        raise _unreadable("the playlist does not say how many segments there are", "not_a_video")
+    each_s = length / scale
+    count = int(span.seconds / each_s) if span.is_growing else math.ceil(span.seconds / each_s - 1e-6)
+    first = 0 if span.kept_s is None else max(0, count - math.ceil(span.kept_s / each_s))
+    return range(first, min(count, first + MAX_SEGMENTS + 1))
+
+
+def _repeats(text: str, time: int, length: int, end: int | None) -> int:
+    """How many segments an entry of a timeline stands for; `-1` goes on to where the next begins."""
+    if text.strip() != "-1":
+        return _whole(text) + 1
+    if end is None or not length:
+        raise _unreadable("the playlist does not say how many segments there are", "not_a_video")
+    return max(1, -(-(end - time) // length))
 
 
 def _filled(pattern: str, chosen: ElementTree.Element, number: int, time: int) -> str:
@@ -227,7 +352,7 @@ def _spanned(folder: str, name: str | None, span: str | None) -> Piece:
     first, _, last = (span or "").partition("-")
     if not last:
         return _piece(_under(folder, name))
-    return _piece(_under(folder, name), _whole(first), _whole(last) - _whole(first) + 1)
+    return _part(_under(folder, name), _whole(first), _whole(last) - _whole(first) + 1)
 
 
 def _under(folder: str, name: str | None) -> str:
@@ -246,4 +371,7 @@ def _duration(text: str | None) -> float | None:
     if found is None or not text:
         return None
     days, hours, minutes, seconds = (float(one or 0) for one in found.groups())
-    return 86_400 * days + 3_600 * hours + 60 * minutes + seconds
+    whole_s = 86_400 * days + 3_600 * hours + 60 * minutes + seconds
+    if not whole_s <= _MAX_SECONDS:
+        raise _unreadable("the playlist has a duration that is none", "not_a_video")
+    return whole_s

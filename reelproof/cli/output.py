@@ -1,10 +1,12 @@
 """What the command line says and where: results on stdout, everything else on stderr.
 
-With `--json`, stdout carries JSON and nothing else.
+With `--json`, stdout carries JSON and nothing else. Whatever is printed is inert: names of files and segments are
+chosen by strangers, and a terminal obeys control characters.
 """
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,15 +28,45 @@ STEP_WORDS = {
     "verify": "gathering evidence",
 }
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_KEPT_MARKS = "\u200c\u200d"  # joiners: words of many languages and pictures are spelt with them
+
+
+def inert(text: str) -> str:
+    """The text with control, direction and other invisible characters, line breaks aside, shown as U+FFFD."""
+    return "".join(
+        one
+        if one in "\n\t" + _KEPT_MARKS or unicodedata.category(one) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else "\ufffd"
+        for one in text
+    )
+
+
+class _InertConsole(Console):
+    """A console on which no text can move the cursor, change colours or the window's title."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As every console; texts are made inert first."""
+        super().print(*(inert(one) if isinstance(one, str) else one for one in objects), **how)
+
+
+out = _InertConsole(highlight=False, soft_wrap=True)
+err = _InertConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show_json(value: Any, *, pretty: bool | None = None) -> None:
-    """One JSON object on stdout: indented for a person at a terminal, one line for a pipe."""
+    """One JSON object on stdout: indented for a person at a terminal, one line for a pipe.
+
+    A file's name that is no UTF-8 has its odd bytes as `\\udcXX`, as JSON can write them.
+    """
     indented = sys.stdout.isatty() if pretty is None else pretty
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2 if indented else None) + "\n")
+    sys.stdout.write(json_line(value, indent=2 if indented else None) + "\n")
     sys.stdout.flush()
+
+
+def json_line(value: Any, *, indent: int | None = None) -> str:
+    """JSON that can be encoded: as it is where it is UTF-8 and inert, else in ASCII."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return text if inert(text) == text else json.dumps(value, indent=indent)
 
 
 def chance(p_value: float) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from core.errors import RequirementNotMet, UnreadableInput, UsageError
 from reelproof.cli.addresses import fetched, is_address, kept_for_now, stream_limits
-from reelproof.cli.output import note, out, show_json, watching
+from reelproof.cli.output import json_line, note, out, show_json, watching
 from reelproof.settings import load_settings
 
 if TYPE_CHECKING:
@@ -203,6 +203,9 @@ def _batch(clips: list[Path], as_json: bool, resume: Path | None) -> list[str]:
     with watching(quiet=as_json) as watch:
         for number, clip in enumerate(clips):
             named = _named(clip)
+            if named is None:
+                conclusions.append(_gone(clip, as_json))
+                continue
             found = done.get((named["path"], named["size_bytes"], named["modified_ns"]))
             if found is None:
                 services = services or _services()
@@ -221,9 +224,25 @@ def _batch(clips: list[Path], as_json: bool, resume: Path | None) -> list[str]:
     return conclusions
 
 
-def _named(clip: Path) -> dict[str, Any]:
-    """What tells a clip from another and from itself as it was: its path, size and time of change."""
-    status = clip.stat()
+def _gone(clip: Path, as_json: bool) -> str:
+    """The line of a clip that was listed and can't be opened (a link to nothing, deleted meanwhile): one such file
+    does not end a batch."""
+    note(f"{clip} can't be opened and was not judged")
+    if as_json:
+        show_json({"path": str(clip), "conclusion": "unreadable", "headline": "It can't be opened."}, pretty=False)
+    else:
+        out.print(f"{'unreadable':<17} {clip}", markup=False)
+    return "unreadable"
+
+
+def _named(clip: Path) -> dict[str, Any] | None:
+    """What tells a clip from another and from itself as it was: its path, size and time of change. None where it
+    can't be opened."""
+    try:
+        with clip.open("rb"):
+            status = clip.stat()
+    except OSError:
+        return None
     return {"path": str(clip.resolve()), "size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
 
 
@@ -246,7 +265,7 @@ def _append(file: Path, verdict: dict[str, Any]) -> None:
     with file.open("ab+") as lines:
         if lines.tell() and not _ends_whole(lines.fileno(), lines.tell()):
             lines.write(b"\n")
-        lines.write(json.dumps(verdict, ensure_ascii=False).encode() + b"\n")
+        lines.write(json_line(verdict).encode() + b"\n")
         lines.flush()
         os.fsync(lines.fileno())
 
@@ -305,6 +324,7 @@ def _write_pages(services: "Services", clip: Path, verdict: "Verdict", written: 
 
 def _check_bundle(bundle: Path, paths: list[Path], as_json: bool) -> None:
     """Check a bundle again; ends with 4 where something in it does not hold."""
+    from detector.plaintext import plain
     from reelproof.bundle import check_bundle, verdict_in
 
     if len(paths) > 1:
@@ -323,7 +343,7 @@ def _check_bundle(bundle: Path, paths: list[Path], as_json: bool) -> None:
             }
         )
     else:
-        out.print(f"The bundle says: {str(verdict.get('conclusion')).upper()}", markup=False)
+        out.print(f"The bundle says: {plain(verdict.get('conclusion'), 40).upper()}", markup=False)
         for one in checks:
             word = {True: "holds", False: "FAILS", None: "open"}[one.holds]
             out.print(f"  {word:<6} {one.says}", markup=False)

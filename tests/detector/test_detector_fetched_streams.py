@@ -185,6 +185,20 @@ def test_what_is_missing_or_short_is_named(site: Site, tmp_path: Path) -> None:
             joined(stream_at(url), tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["a.%00ts", "a.t%1b[31ms", "a." + "x" * 400, "..", "a.%2e%2e%2fb"])
+def test_a_window_s_file_has_a_name_of_our_own(site: Site, name: str) -> None:
+    """What a segment is called, its ending too, is never made a file's name here."""
+    site.moved[f"/{name}"] = "/whole.ts"
+    (site.folder / "whole.ts").write_bytes(b"bytes")
+    window = stream_at(playlist(site, "#EXTINF:1,", name)).whole()
+    if name == "..":
+        with pytest.raises(UnreadableInput), window.joined():
+            pytest.fail("the folder above is no segment")
+        return
+    with window.joined() as path:
+        assert (path.name, path.read_bytes()) == ("window.ts", b"bytes")
+
+
 def test_a_stream_that_begins_anew_is_no_single_clip(site: Site) -> None:
     """Two initialisations: window by window it can be judged, as one file it can't."""
     lines = ('#EXT-X-MAP:URI="a"', "#EXTINF:1,", "1.m4s", '#EXT-X-MAP:URI="b"', "#EXTINF:1,", "2.m4s")

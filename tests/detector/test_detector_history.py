@@ -28,6 +28,7 @@ from detector.service import Detector
 from detector.verdict import Verdict
 from provenance.history import MAX_DEPTH, MAX_NODES
 from provenance.manifest import ClipOrigin, Ingredient, ManifestFacts, Relationship
+from provenance.records import CredentialState, ManifestReport
 from provenance.repository import MemoryManifestRepository
 from provenance.signers import LocalSigner, ephemeral_signer
 from provenance.signing import sign_clip
@@ -213,3 +214,18 @@ def test_a_tree_without_end_is_drawn_as_far_as_there_is_room(make: SimpleNamespa
     assert any("more, not shown" in one for one in texts)
     assert len(page) < 1_000_000
     assert render_pdf(verdict).startswith(b"%PDF")
+
+
+def test_a_report_of_strange_shapes_is_told_all_the_same() -> None:
+    """Whatever a child that was taken over sends as ingredients: a tree of plain texts, never a fault."""
+    strange: list[dict[str, Any]] = [
+        {"failures": 5, "title": ["x"], "ingredients": {"a": 1}, "left_out": "many", "thumbnail": {}},
+        {"failures": {"a": 1}, "ingredients": 7, "format": 3, "is_repeated": "yes", "relationship": None},
+        {"failures": "text" * 50, "ingredients": [None, 4, {"title": "\x1b[31mred"}]},
+    ]
+    report = ManifestReport(CredentialState.PRESENT, ingredients=tuple(strange), origin="\x1b]0;x\x07")
+    told = history_json(History("file", report))
+    assert told is not None
+    assert "\x1b" not in str(told)
+    assert [len(one["failures"]) for one in told["ingredients"]] == [0, 0, 0]
+    assert told["ingredients"][2]["ingredients"][0]["title"] == "[31mred"

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from core.errors import UnreadableInput
 from core.video import open_clip
 from detector.sandbox import playlist_job
+from detector.sandbox.parent import ConfinedChild
 from detector.service import Detector
 from detector.streams import SegmentedStream
 from detector.verdict import Conclusion
@@ -90,6 +92,75 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, place:
     assert refused.value.code in ("segment_elsewhere", "not_a_video")
 
 
+def test_links_in_a_circle_are_an_error_and_no_fault(tmp_path: Path) -> None:
+    """A link that leads to itself is refused like any other name that can't be followed."""
+    (tmp_path / "a.ts").symlink_to("a.ts")
+    (tmp_path / "stream.m3u8").write_text("#EXTM3U\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(UnreadableInput) as refused:
+        SegmentedStream.opened(tmp_path / "stream.m3u8")
+    assert refused.value.code == "segment_elsewhere"
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m.ts", "a%1b%5b31m.ts", "a\u202e.ts", "x" * 900 + ".ts"])
+def test_names_in_a_playlist_are_told_plainly(tmp_path: Path, name: str) -> None:
+    """What a message says of a segment holds no control or direction characters, and no endless name."""
+    (tmp_path / "stream.m3u8").write_text(f"#EXTM3U\n#EXTINF:1,\n{name}\n#EXT-X-ENDLIST\n")
+    window = next(SegmentedStream.opened(tmp_path / "stream.m3u8").windows())
+    with pytest.raises(UnreadableInput) as missing, window.joined():
+        pytest.fail("there is nothing to judge")
+    assert str(missing.value).isprintable()
+    assert len(str(missing.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"segments": [{}]}, {"segments": [{"name": "a.ts", "offset": -1, "length": None, "seconds": 1.0}]},
+        {"segments": [{"name": "a.ts", "offset": 0, "length": None, "seconds": float("nan"), "init": None}]},
+        {"segments": [{"name": "a.ts", "offset": 0, "length": -5, "seconds": 1.0, "init": None}]},
+        {"segments": [{"name": "a.ts", "offset": 0, "length": None, "seconds": 1.0, "init": 3}]},
+        {"variants": [{"name": 1, "bandwidth": "x"}]}, {"variants": {}, "segments": 5}, {"is_live": None},
+    ],
+)  # fmt: skip
+def test_a_reader_that_was_taken_over_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    """What the confined child reports is checked field by field: an impossible report is an error with a code."""
+    (tmp_path / "stream.m3u8").write_text("#EXTM3U\n")
+    reply = {"variants": [], "segments": [], "is_live": False} | told
+    monkeypatch.setattr(ConfinedChild, "replies", lambda self: iter([reply]))
+    with pytest.raises(UnreadableInput) as refused:
+        SegmentedStream.opened(tmp_path / "stream.m3u8")
+    assert refused.value.code == "decoder_crashed"
+
+
+def test_a_new_beginning_and_a_gap_are_kept_apart(tmp_path: Path) -> None:
+    """After `EXT-X-DISCONTINUITY` another clip may begin, so another window does; a gap has nothing to be read."""
+    lines = ("#EXTINF:2,", "a.ts", "#EXT-X-DISCONTINUITY", "#EXTINF:2,", "b.ts", "#EXT-X-GAP", "#EXTINF:2,", "c.ts")
+    (tmp_path / "stream.m3u8").write_text("\n".join(("#EXTM3U", *lines, "#EXTINF:2,", "d.ts", "#EXT-X-ENDLIST")))
+    windows = list(SegmentedStream.opened(tmp_path / "stream.m3u8").windows())
+    assert [[one.piece.path.name for one in window.segments] for window in windows] == [["a.ts"], ["b.ts", "d.ts"]]
+    assert [(one.start_s, one.end_s) for one in windows] == [(0.0, 2.0), (2.0, 8.0)]
+
+
+def test_lines_end_where_players_end_them() -> None:
+    """Only at a line feed (RFC 8216, section 4.1): a comment can hide no segment that a player doesn't see."""
+    told = playlist_job._hls("#EXTM3U\n#a\u2028hidden.ts\n#EXTINF:1,\r\na.ts\r\n#\x0chidden.ts\n")
+    assert [one["name"] for one in told["segments"]] == ["a.ts"]
+
+
+def test_a_timeline_that_repeats_to_the_end_is_followed(tmp_path: Path) -> None:
+    """`r="-1"` goes on to the next entry's start, the last one to the end of the period (ISO 23009-1, 5.3.9.6)."""
+    line = '<S t="0" d="2" r="-1"/><S t="6" d="3" r="-1"/>'
+    (tmp_path / "stream.mpd").write_text(
+        '<MPD mediaPresentationDuration="PT12S"><Period><AdaptationSet><Representation><SegmentTemplate '
+        f'media="$Time$.m4s" timescale="1"><SegmentTimeline>{line}</SegmentTimeline></SegmentTemplate>'
+        "</Representation></AdaptationSet></Period></MPD>"
+    )
+    names = [one.piece.path.name for one in SegmentedStream.opened(tmp_path / "stream.mpd").segments]
+    assert names == ["0.m4s", "2.m4s", "4.m4s", "6.m4s", "9.m4s"]
+
+
 def test_a_missing_pipe_or_short_segment_is_a_clear_error(tmp_path: Path) -> None:
     """A window that can't be put together says which file is to blame."""
     os.mkfifo(tmp_path / "pipe.ts")
@@ -108,6 +179,13 @@ def test_a_missing_pipe_or_short_segment_is_a_clear_error(tmp_path: Path) -> Non
      "<MPD>", "<MPD/>", "<!DOCTYPE a [<!ENTITY b 'c'>]><MPD>&b;</MPD>", "#EXTM3U\n" + "#EXTINF:1,\na.ts\n" * 20_001,
      '<MPD mediaPresentationDuration="PT9S"><Period><AdaptationSet><Representation>'
      '<SegmentTemplate media="$Number$" duration="0"/></Representation></AdaptationSet></Period></MPD>',
+     "#EXTM3U\n#EXTINF:1,\n#EXT-X-BYTERANGE:0@0\na.ts\n", "#EXTM3U\n#EXT-X-MAP:" + "A" * 2_000_000,
+     f'<MPD mediaPresentationDuration="P{"9" * 400}D"><Period><AdaptationSet><Representation>'
+     '<SegmentTemplate media="$Number$" duration="1"/></Representation></AdaptationSet></Period></MPD>',
+     '<MPD><Period><AdaptationSet><Representation><SegmentList><SegmentURL media="a" mediaRange="9-3"/>'
+     "</SegmentList></Representation></AdaptationSet></Period></MPD>",
+     f'<MPD mediaPresentationDuration="PT19000S"><Period><AdaptationSet><Representation><SegmentTemplate media="'
+     f'{"x" * 900}$Number$" duration="1"/></Representation></AdaptationSet></Period></MPD>',
      "just text"],
 )  # fmt: skip
 def test_rubbish_is_refused_and_never_a_fault(tmp_path: Path, content: str) -> None:

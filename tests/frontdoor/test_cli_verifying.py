@@ -1,6 +1,7 @@
 """`verify` over many clips with resume, and evidence bundles that are checked again without a network."""
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,47 @@ def test_a_changed_clip_is_worked_out_again(command: Command, tmp_path: Path) ->
     (tmp_path / "a.mp4").write_bytes(b"still not a video")
     command("verify", tmp_path / "a.mp4", "--resume", kept)
     assert len(kept.read_text().splitlines()) == 2
+
+
+def test_names_of_files_are_inert(command: Command, tmp_path: Path) -> None:
+    """A name with escape sequences, direction marks or odd bytes moves no cursor and ends no batch, here or in the
+    file to go on from."""
+    folder, kept = tmp_path / "clips", tmp_path / "done.jsonl"
+    folder.mkdir()
+    for name in (b"a\x1b]0;owned\x07.mp4", b"b\xff.mp4", "c\u202e4pm.mp4".encode(), b"d\x9b31m.mp4"):
+        (folder / os.fsdecode(name)).write_bytes(b"not a video")
+    for options in ((), ("--resume", kept), ("--json",), ("--json", "--resume", kept)):
+        code, said, noted = command("verify", folder, *options)
+        assert (code, len(said.splitlines())) == (0, 4)
+        assert not set("\x1b\x07\u202e\x9b") & set(said + noted)
+        said.encode()
+    assert len(kept.read_text().splitlines()) == 4
+    assert {json.loads(line)["path"] for line in said.splitlines()} == {str(one) for one in folder.iterdir()}
+    code, _, noted = command("verify", folder / os.fsdecode(b"none\x1b[31m"))
+    assert (code, "\x1b" in noted) == (5, False)
+
+
+def test_what_can_t_be_opened_ends_no_batch(command: Command, tmp_path: Path) -> None:
+    """A link to nothing among a thousand clips is a line of its own, and the others are judged."""
+    for name in ("a.mp4", "c.mp4"):
+        (tmp_path / name).write_bytes(b"not a video")
+    (tmp_path / "b.mp4").symlink_to("nowhere")
+    code, said, noted = command("verify", tmp_path, "--json")
+    assert code == 0
+    assert [json.loads(line)["conclusion"] for line in said.splitlines()] == ["unreadable"] * 3
+    assert "b.mp4" in noted
+
+
+def test_a_bundle_from_a_stranger_writes_no_control_characters(command: Command, tmp_path: Path) -> None:
+    """What a bundle says its conclusion was is text from its maker."""
+    with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as made:
+        verdict = {"schema": "reelproof.verdict/1", "conclusion": "\x1b[2J" + "x" * 5000}
+        made.writestr("verdict.json", json.dumps(verdict))
+        made.writestr("bundle.json", json.dumps({"schema": "reelproof.bundle/1", "files": {}}))
+    code, said, noted = command("verify", "--bundle", tmp_path / "bundle.zip")
+    assert code in (4, 5)
+    assert "\x1b" not in said + noted
+    assert max(map(len, said.splitlines() or [""])) < 200
 
 
 @pytest.mark.slow
