@@ -165,6 +165,8 @@ def tables(rows: Rows) -> dict[str, Any]:
         copies[change] = {"copies": len(held), "agree": sum(map(bool, by)), "by_hashes": by.count("hashes")}
     pairs = rows.of("pair")
     motions = sorted((row["motion"] for row in pairs if row["motion"] is not None and not row["by"]), reverse=True)
+    besides = [row.get("beside") for row in pairs if not row["by"]]
+    beside = sorted((one for one in besides if one is not None), reverse=True)
     return {
         "copies": copies,
         "pairs": len(pairs),
@@ -172,6 +174,7 @@ def tables(rows: Rows) -> dict[str, Any]:
         "placed": sum(row["features"] >= 10 for row in pairs),
         "agree": [[row["case"], row["clip"], row["by"]] for row in pairs if row["by"]],
         "placed_motion_highest": motions[:5],
+        "placed_motion_beside_highest": beside[:5],
     }
 
 
@@ -198,6 +201,9 @@ def _told(query: Fingerprint, reference: Fingerprint) -> dict[str, Any]:
         "features": placed.features if placed is not None else 0,
         "likeness": round(placed.likeness, 3) if placed is not None else None,
         "motion": round(placed.motion, 3) if placed is not None and placed.motion is not None else None,
+        "beside": round(placed.motion_beside, 3)
+        if placed is not None and placed.motion_beside is not None
+        else None,
     }
 
 

@@ -178,8 +178,7 @@ class _Overlay:
                 continue
             likeness, away = _compared(laid[[i for i, _, _ in pairs]], blurred[[j for _, j, _ in pairs]])
             motion, beside = self._motion(laid, blurred, delay), None
-            is_doubtful = motion is not None and motion < AGREEING_MOTION
-            if is_doubtful and features >= STILL_FEATURES and np.median(likeness) >= STILL_LIKENESS:
+            if motion is not None and features >= STILL_FEATURES and np.median(likeness) >= STILL_LIKENESS:
                 alike = _alike_places(away, mask)
                 if alike.mean() >= 1 - _MAX_DIFFERING_SHARE:
                     beside = self._motion(laid[:, alike], blurred[:, alike], delay)

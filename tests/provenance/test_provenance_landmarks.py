@@ -139,6 +139,7 @@ def test_what_moves_wildly_over_a_part_hides_no_copy(original: Fingerprint, tall
     assert placed.motion < placing.AGREEING_MOTION
     assert placed.motion_beside is not None
     assert placed.motion_beside > 0.8
+    assert placed.delay == 0
     assert similarity(copy, kept(original)).agrees
 
 
