@@ -25,7 +25,6 @@ from generator.training.plots import draw_losses
 from generator.training.run import Paused, Run
 from generator.training.vae_stage import train_decoder, train_vae
 
-
 _TRIAL_SHARE = 0.1
 """Under this share of its minutes a run is a trial, which renders the same share of its preset's scenes."""
 

@@ -152,9 +152,10 @@ def caption(spec: WorldSpec, rng: np.random.Generator) -> str:
     things = _pair(spec, rng, is_short) if spec.is_pair else _alone(spec, rng, is_short)
     if is_short:
         return things
-    words = f"{_pick(rng, OPENINGS)}{things} {_pick(rng, BACKGROUND_WORDS[spec.background])}"
+    opening, words = _pick(rng, OPENINGS), f"{things} {_pick(rng, BACKGROUND_WORDS[spec.background])}"
     light, rest = _of_light(spec, rng), _of_camera(spec, rng) + _of_style(spec, rng)
-    return words + (light if len((words + light + rest).split()) <= MOST_WORDS else "") + rest
+    choices = (opening + words + light + rest, opening + words + rest, words + rest)
+    return next((text for text in choices if len(text.split()) <= MOST_WORDS), words)
 
 
 def _alone(spec: WorldSpec, rng: np.random.Generator, is_short: bool) -> str:

@@ -156,7 +156,9 @@ def _scene(views: Views, scenes: Sequence[Staged], setting: Setting, size_px: in
     """Place, shadows, things: frames of one place in linear colours."""
     rays = Rays.of(views, size_px)
     backdrop = painted(views, rays, setting)
-    canvas = Canvas(backdrop.colour * _light_left(views, scenes, backdrop)[:, None], backdrop.depth)
+    # What is far off takes on half of the lamp's colour.
+    hue = (0.5 + 0.5 * views.light_colour)[:, :, None, None]
+    canvas = Canvas(backdrop.colour * hue * _light_left(views, scenes, backdrop)[:, None], backdrop.depth)
     _draw_stuff(canvas, views, scenes, setting, "line")
     for slot in range(SLOTS):
         for kind, frames in _frames_by_kind(views, slot):
