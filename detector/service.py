@@ -36,7 +36,7 @@ from detector.ports import (
     ReleaseLookup,
 )
 from detector.recovery import Recovery, kept_reference
-from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed
+from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed, read_segments_sandboxed
 from detector.sandbox.history import pictures_of_file, pictures_of_store
 from detector.sandbox.limits import MIB, SandboxLimits
 from detector.sandbox.parent import MissingInput, opened_input
@@ -52,7 +52,7 @@ _CHUNK_BYTES = 1 << 20
 #: and without kept pictures only the mark tells from where.
 CLEAR_LIKENESS_SCORE = 0.93
 _OF_A_STREAM = ManifestReport(
-    CredentialState.ABSENT, problem="credentials of streams in segments are not read, only their pictures"
+    CredentialState.ABSENT, problem="its segments came without an initialisation that could carry one"
 )
 _JOINED = "the pictures already lead to the released clips that it was joined from"
 
@@ -84,21 +84,31 @@ class Detector:
     classifier: ClipClassifier | None = None
 
     def verify(
-        self, path: Path, *, progress: Progress = silent, is_segment: bool = False, provisos: tuple[str, ...] = ()
+        self,
+        path: Path,
+        *,
+        progress: Progress = silent,
+        is_segment: bool = False,
+        parts: tuple[int, ...] = (),
+        provisos: tuple[str, ...] = (),
     ) -> Verdict:
         """The verdict on the file at `path`. Whatever the file holds ends in a verdict, never in an error.
 
-        A piece of a stream (`is_segment`, `detector.streams`) is judged by its pictures: it was put together here,
-        so a credential in it is bound to other bytes. `provisos` are sentences for the verdict's limits: what the
-        caller knows of how the file came to be.
+        A piece of a stream (`is_segment`, `detector.streams`) was put together here: its credential lies in the
+        initialisation and is bound to each segment. `parts` says how many bytes the initialisation and then each
+        segment has; without it only the pictures are judged. `provisos` are sentences for the verdict's limits:
+        what the caller knows of how the file came to be.
 
         Raises:
             MissingInput: there is no such file, or it may not be read.
             ServiceUnreachable: the repository can't be asked.
         """
-        return fuse(replace(self.gather(path, progress=progress, is_segment=is_segment), provisos=provisos))
+        findings = self.gather(path, progress=progress, is_segment=is_segment, parts=parts)
+        return fuse(replace(findings, provisos=provisos))
 
-    def gather(self, path: Path, *, progress: Progress = silent, is_segment: bool = False) -> Findings:
+    def gather(
+        self, path: Path, *, progress: Progress = silent, is_segment: bool = False, parts: tuple[int, ...] = ()
+    ) -> Findings:
         """Everything that can be read from the file, unjudged. Raises as `verify` does."""
         progress(0.0)
         try:
@@ -108,7 +118,7 @@ class Detector:
         except UnreadableInput as error:
             return self._unopened(path, error)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="credential") as pool:
-            credential = pool.submit(lambda: _OF_A_STREAM if is_segment else self._credential(path))
+            credential = pool.submit(lambda: self._credential(path, is_segment, parts))
             kept = pool.submit(lambda: pictures_of_file(path, credential.result()))
             pictures = self._pictures(path, facts, progress, is_segment)
             report, kept_pictures = credential.result(), kept.result()
@@ -160,7 +170,11 @@ class Detector:
             noise=MarkReading(not_examined=NO_PICTURES),
         )
 
-    def _credential(self, path: Path) -> ManifestReport:
+    def _credential(self, path: Path, is_segment: bool, parts: tuple[int, ...]) -> ManifestReport:
+        if is_segment:
+            now = self.clock.now()
+            is_split = len(parts) > 1
+            return read_segments_sandboxed(path, parts, self.trust, now=now) if is_split else _OF_A_STREAM
         return read_manifest_sandboxed(path, self.trust, CREDENTIAL_LIMITS, now=self.clock.now())
 
     def _pictures(self, path: Path, facts: dict[str, Any], progress: Progress, is_segment: bool) -> Pictures:

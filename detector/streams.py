@@ -2,8 +2,8 @@
 
 The playlist is parsed in a confined child. In a folder (`OnDisk`) its names are followed only to regular files in
 the playlist's own folder or below, and nothing is fetched; at an address (`detector.fetchedstreams`) every name is
-fetched behind guards. No segment is looked into here: bytes are only put one behind the other.
-Refuses to know: credentials of streams, which are bound to each segment, and live playlists' later segments.
+fetched behind guards. No segment is looked into here: bytes are only put one behind the other, and it is told where
+they part, so that a credential can be checked against each (`provenance.segments`).
 """
 
 import math
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Protocol
@@ -127,14 +128,20 @@ class Window:
     @contextmanager
     def joined(self) -> Iterator[Path]:
         """The window as one file, gone when the block ends. Raises as `write_to`."""
+        with self.joined_parts() as (path, _):
+            yield path
+
+    @contextmanager
+    def joined_parts(self) -> Iterator[tuple[Path, tuple[int, ...]]]:
+        """The same, with how many bytes the initialisation and then each segment has; none without an
+        initialisation."""
         with TemporaryDirectory(prefix="reelproof-window-") as folder:
             # A name of our own: what a stranger calls a segment, its ending too, never names a file here.
             path = Path(folder) / ("window.ts" if self.segments[0].init is None else "window.mp4")
-            self.write_to(path)
-            yield path
+            yield path, self.write_to(path)
 
-    def write_to(self, path: Path) -> None:
-        """Write the window into one file.
+    def write_to(self, path: Path) -> tuple[int, ...]:
+        """Write the window into one file; gives its parts as `joined_parts` does.
 
         Raises:
             UnreadableInput: a segment is missing, no regular file, shorter than the playlist says, or they are over
@@ -142,12 +149,14 @@ class Window:
         """
         init = self.segments[0].init
         pieces = [*([init] if init is not None else []), *(one.piece for one in self.segments)]
-        left = _MAX_WINDOW_BYTES
+        left, ends = _MAX_WINDOW_BYTES, [0]
         with path.open("wb") as target:
             for piece in pieces:
                 for chunk in self.source.bytes_of(piece, left, is_shared=piece is init):
                     left -= len(chunk)
                     target.write(chunk)
+                ends.append(_MAX_WINDOW_BYTES - left)
+        return tuple(end - start for start, end in pairwise(ends)) if init is not None else ()
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,19 @@ def read_store(store: bytes, trust: TrustStore, *, now: datetime | None = None) 
     return _read(_STORE_MIME, io.BytesIO(store), store, trust, now or datetime.now(UTC))
 
 
+def report_of(content: _Json, claim: ClaimSignature, trust: TrustStore, now: datetime) -> ManifestReport:
+    """The report on what the C2PA library says of a store that was read already, whose active claim is `claim`.
+
+    Raises whatever parsers raise for content of a strange shape: the caller reports that as broken.
+    """
+    return _report(content, claim, trust, now, detached=False)
+
+
+def broken_report(error: Exception) -> ManifestReport:
+    """The report on a store that a parser failed on."""
+    return ManifestReport(CredentialState.BROKEN, problem=_shortened(error))
+
+
 def _coverage(file: BinaryIO, store: bytes, *, is_beside: bool = False) -> ByteCoverage | None:
     """The map of the file's bytes; None where the store can't be followed so far."""
     try:

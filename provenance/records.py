@@ -125,6 +125,17 @@ class ByteCoverage:
 
 
 @dataclass(frozen=True)
+class SegmentBinding:
+    """Which of a stream's segments a credential is bound to: `bound` has their places from 1 among the `count` that
+    were looked at; `first` is the number of the first in the stream from 1, `total` how many that has."""
+
+    count: int
+    bound: tuple[int, ...]
+    first: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True)
 class ManifestReport:
     """Our own reading of a file's C2PA store, from status codes, never from `validation_state`.
 
@@ -143,7 +154,8 @@ class ManifestReport:
     `ingredients_left_out` says how many more there are. `thumbnail` names the claim's small picture in the store.
     `is_sidecar`: the store was kept
     beside the file; `fetched_from`: it was fetched from this address. `coverage` is the map of the file's bytes;
-    None without a credential, and for a detached store.
+    None without a credential, and for a detached store. `segments` says which segments of a stream are bound to it;
+    `binding_intact` is then about all of those that were looked at.
     """
 
     state: CredentialState
@@ -178,6 +190,7 @@ class ManifestReport:
     fetched_from: str | None = None
     thumbnail: str | None = None
     ingredients_left_out: int = 0
+    segments: SegmentBinding | None = None
 
     @property
     def is_intact(self) -> bool:
@@ -190,6 +203,7 @@ class ManifestReport:
         content["state"] = str(self.state)
         content["bindings"] = [asdict(one) | {"value": one.value.hex()} for one in self.bindings]
         content["coverage"] = asdict(self.coverage) if self.coverage is not None else None
+        content["segments"] = asdict(self.segments) if self.segments is not None else None
         return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
 
     @classmethod
@@ -209,4 +223,6 @@ class ManifestReport:
         if (coverage := content.get("coverage")) is not None:
             pieces = {name: tuple(ByteRange(**one) for one in coverage[name]) for name in ("ranges", "hidden")}
             values["coverage"] = ByteCoverage(**(coverage | pieces))
+        if (segments := content.get("segments")) is not None:
+            values["segments"] = SegmentBinding(**(segments | {"bound": tuple(segments["bound"])}))
         return cls(**values)

@@ -182,6 +182,7 @@ def _verify(services: "Services", run: JobRun) -> dict[str, Any]:
         clip,
         progress=lambda done: run.watch("verify", done),
         is_segment=stream is not None,
+        parts=tuple(stream.get("parts", ())) if stream is not None else (),
         provisos=_provisos(stream) if stream is not None else (),
     )
     answer = verdict.to_json()

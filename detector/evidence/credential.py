@@ -2,7 +2,7 @@
 
 from detector.plaintext import plain
 from detector.verdict import Evidence, Outcome
-from provenance.records import ByteCoverage, CredentialState, ManifestReport
+from provenance.records import ByteCoverage, CredentialState, ManifestReport, SegmentBinding
 
 _C2PA = "C2PA 2.4 manifest"
 _MAX_CODES = 32
@@ -64,6 +64,9 @@ def _signature(report: ManifestReport) -> Evidence:
 
 def _hard_binding(report: ManifestReport) -> Evidence:
     how = "SHA-256 over the file's bytes (C2PA hard binding)"
+    if report.segments is not None and report.binding_intact:
+        how = "hash tree over the stream's segments (C2PA hard binding)"
+        return _evidence("hard_binding", Outcome.PASSED, how, _bound_segments(report.segments))
     if report.binding_intact:
         says = f"Every protected byte is as it was signed.{_hidden(report.coverage)}"
         return _evidence("hard_binding", Outcome.PASSED, how, says)
@@ -71,6 +74,16 @@ def _hard_binding(report: ManifestReport) -> Evidence:
         f"The file's bytes are not those that were signed{': ' + plain(report.problem) if report.problem else ''}."
     )
     return _evidence("hard_binding", Outcome.FAILED, how, says, report.failure_codes)
+
+
+def _bound_segments(told: SegmentBinding) -> str:
+    """Which segments hold, as the stream numbers them."""
+    if told.first is None:
+        return f"All {told.count} segments are as they were signed."
+    last = told.first + told.count - 1
+    span = f"number {told.first}" if last == told.first else f"numbers {told.first} to {last}"
+    of = f" of {told.total}" if told.total is not None else ""
+    return f"Each of these segments ({span}{of}) is as it was signed, and they follow each other."
 
 
 def _hidden(coverage: ByteCoverage | None) -> str:

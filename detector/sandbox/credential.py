@@ -1,6 +1,7 @@
 """A file's C2PA credential, read in a confined child: a crash or a spent limit is a finding, not an error."""
 
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -56,6 +57,22 @@ def read_manifest_sandboxed(
     """
     with opened_input(path, limits) as file:
         return _read(f"{_JOBS}:read_credential", file, trust, limits, now, beside=store_beside_or_none(path))
+
+
+def read_segments_sandboxed(
+    path: Path,
+    lengths: Sequence[int],
+    trust: TrustStore,
+    limits: SandboxLimits = CREDENTIAL_LIMITS,
+    *,
+    now: datetime | None = None,
+) -> ManifestReport:
+    """What the credential in a stream's initialisation says, and whether the segments behind it are bound to it.
+
+    The file holds both, `lengths` (bytes) says where they part. Raises as `read_manifest_sandboxed`.
+    """
+    with opened_input(path, limits) as file:
+        return _read(f"{_JOBS}:read_stream", file, trust, limits, now, lengths=list(lengths))
 
 
 def store_beside_or_none(path: Path) -> bytes | None:

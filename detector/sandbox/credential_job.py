@@ -6,6 +6,7 @@ from pathlib import Path
 
 from detector.sandbox.child import Bench
 from provenance.reading import read_beside, read_manifest, read_store
+from provenance.segments import read_segments
 from provenance.trust import TrustStore
 
 # What checking a signature loads on first use (found with an audit hook over the sample credentials).
@@ -30,3 +31,8 @@ def read_credential(bench: Bench, trust: TrustStore, now: datetime, beside: byte
 def read_detached(bench: Bench, trust: TrustStore, now: datetime) -> None:
     """Send our own reading of a bare manifest store."""
     bench.reply(read_store(bench.file.read(), trust, now=now).to_json())
+
+
+def read_stream(bench: Bench, trust: TrustStore, now: datetime, lengths: list[int]) -> None:
+    """Send our own reading of the credential in a stream's initialisation, and of the segments' binding to it."""
+    bench.reply(read_segments(bench.file, lengths, trust, now=now).to_json())

@@ -97,8 +97,8 @@ def _joined(door: FrontDoor, playlist: Fetched, limits: FetchLimits, path: Path)
     """Fetch a stream's segments into one file, within what a clip may cost; what the job is told of it."""
     costs = StreamLimits(limits, limits.max_bytes, door.limits.stream_segments, limits.wall_s)
     stream = stream_behind(playlist, costs)
-    stream.whole().write_to(path)
-    return {"segments": len(stream.segments), "is_live": stream.is_live}
+    parts = stream.whole().write_to(path)
+    return {"segments": len(stream.segments), "is_live": stream.is_live, "parts": list(parts)}
 
 
 def job_object(job: Job, kind: str, address: str, **more: Any) -> dict[str, Any]:

@@ -183,8 +183,8 @@ def _stream(stream: "SegmentedStream", place: str, as_json: bool) -> list[str]:
         note("the playlist has no end yet: what stands in it now is judged")
     services, conclusions = _services(), []
     for window in stream.windows():
-        with window.joined() as clip:
-            verdict = services.detector.verify(clip, is_segment=True)
+        with window.joined_parts() as (clip, parts):
+            verdict = services.detector.verify(clip, is_segment=True, parts=parts)
         conclusions.append(str(verdict.conclusion))
         if as_json:
             at = {"path": place, "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}

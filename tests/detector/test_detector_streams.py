@@ -59,11 +59,14 @@ def test_a_window_is_judged_by_its_pictures_and_never_called_cut_off(whole: Path
     stream = SegmentedStream.opened(segmented(whole, tmp_path / "stream.mpd", "dash", use_timeline="0"))
     judge = Detector(TrustStore(()), MemoryManifestRepository(), PixelWatermark(), {}, invert_noise="never")
     window = list(stream.windows(2.0))[1]
-    with window.joined() as path:
-        verdict = judge.verify(path, is_segment=True)
-    assert verdict.conclusion is Conclusion.NO_EVIDENCE
+    with window.joined_parts() as (path, parts):
+        verdict, unknown = judge.verify(path, is_segment=True, parts=parts), judge.verify(path, is_segment=True)
+        assert (len(parts), sum(parts)) == (1 + len(window.segments), path.stat().st_size)
+    assert verdict.conclusion is unknown.conclusion is Conclusion.NO_EVIDENCE
     assert not any("could be decoded" in line for line in verdict.limits)
-    assert any("streams" in str(one.detail["says"]) for one in verdict.evidence if one.source == "manifest")
+    says = [{one.source: str(one.detail["says"]) for one in told.evidence} for told in (verdict, unknown)]
+    assert "the stream's initialisation carries none" in says[0]["manifest"]
+    assert "without an initialisation" in says[1]["manifest"]
 
 
 @pytest.mark.parametrize(
