@@ -2,6 +2,8 @@
 
     python -m bench.detector [--quick] [--json]
 
+`released_1080p` is a release of our own as it left: marked, signed, registered.
+
 Times are medians of a few runs on this machine, in seconds; the clip is synthetic, 1280x720, 24 fps. The fences
 that hold are printed beside them, since a time without its confinement says nothing.
 """
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.detector_released import released_costs
 from core.clip import Clip
 from core.video import open_clip, write_clip
 from detector.sandbox.credential import read_manifest_sandboxed
@@ -62,6 +65,7 @@ def measure(quick: bool) -> dict[str, Any]:
         )
         return {
             "schema": "reelproof.bench.detector/1",
+            "released_1080p": released_costs(2.0 if quick else 10.0, 3),
             "fences": sandbox_report()["granted"],
             "load_average": round(os.getloadavg()[0], 1),
             "frames": count,
@@ -88,6 +92,7 @@ def main() -> None:
         return
     for name, value in figures["seconds"].items():
         print(f"{name:<28} {value:>8.3f} s")
+    print("released_1080p", json.dumps(figures["released_1080p"]))
     print(f"{figures['frames']} frames of {figures['size']}, load {figures['load_average']}")
     print(f"fences: {figures['fences']}")
 

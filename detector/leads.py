@@ -96,8 +96,8 @@ class SmallPictures:
 
 def small(frame: Frame) -> Values:
     """A frame as 32 x 32 grey levels, float32."""
-    reduced = cv2.resize(frame.rgb, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY), np.float32)
+    grey = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def leads_of(collected: SmallPictures) -> tuple[Lead, ...]:

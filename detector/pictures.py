@@ -1,12 +1,15 @@
 """What the pictures of one clip give: facts of the video, the pixel mark, the fingerprint, what went wrong."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from typing import Any
 
 from core.clip import Clip, ClipInfo
 from core.errors import UnreadableInput
 from core.progress import Progress
+from core.sharing import Shared
 from detector.findings import MarkReading, ReadingFault
 from detector.leads import Lead, SmallPictures, leads_of
 from detector.ports import PixelReader
@@ -54,7 +57,7 @@ def look_at(
     progress: Progress,
     is_segment: bool = False,
 ) -> Pictures:
-    """Decode once, read the pixel mark where it lies in an uncut copy, take the fingerprint.
+    """Decode once, and from that read the pixel mark where it lies in an uncut copy and take the fingerprint.
 
     Never raises for what the file holds. A piece of a stream announces the length of the whole: its own is counted.
     """
@@ -64,13 +67,11 @@ def look_at(
             opened = Clip(replace(opened.info, duration_s=0.0, frame_count=None), opened.source)
     except UnreadableInput as error:
         return Pictures(video_facts(None), ReadingFault(error.code, str(error), error.hint))
-    watched = WatchedClip(opened, keep_bytes)
+    watched, collected = WatchedClip(opened, keep_bytes), SmallPictures()
     facts = video_facts(opened.info)
-    reading = _pixel_reading(watched, pixel, keys, progress)
+    reading, fingerprint = _read(watched, pixel, keys, collected, progress)
     if watched.is_hopeless:
         return Pictures(facts, watched.fault, video.tags)
-    collected = SmallPictures()
-    fingerprint = fingerprint_clip(collected.along(watched.clip))
     fault = watched.fault
     if watched.counted_frames == 0 and fault is None:
         fault = ReadingFault("not_a_video", NO_PICTURES, "Check that the file plays.")
@@ -81,11 +82,34 @@ def look_at(
     return Pictures(facts, fault, video.tags, reading, fingerprint, watched, leads_of(collected))
 
 
-def _pixel_reading(
-    watched: WatchedClip, pixel: PixelReader, keys: Mapping[int, bytes], progress: Progress
-) -> MarkReading:
+def _read(
+    watched: WatchedClip,
+    pixel: PixelReader,
+    keys: Mapping[int, bytes],
+    collected: SmallPictures,
+    progress: Progress,
+) -> tuple[MarkReading, Fingerprint]:
+    """The mark and the fingerprint, side by side, from the same decode."""
+    told = watched.watched(lambda share: progress(0.05 + 0.3 * share))
     if not keys:
-        return MarkReading(not_examined="this installation has no watermark key")
-    return MarkReading(
-        pixel.extract(watched.watched(lambda share: progress(0.05 + 0.3 * share)), keys, blind=False)
-    )
+        reading = MarkReading(not_examined="this installation has no watermark key")
+        return reading, fingerprint_clip(collected.along(told))
+    shared = Shared(told.timed_frames())
+    # A reader that begins once more finds the source read out: it decodes anew.
+    readings = chain([shared.first], repeat(watched.clip.timed_frames))
+
+    def fingerprint() -> Fingerprint:
+        try:
+            return fingerprint_clip(collected.along(Clip(told.info, shared.second)))
+        finally:
+            shared.leave()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fingerprint") as pool:
+        beside = pool.submit(fingerprint)
+        try:
+            extraction = pixel.extract(Clip(told.info, lambda: next(readings)()), keys, blind=False)
+        except BaseException:
+            shared.abandon()
+            raise
+        shared.finish()
+        return MarkReading(extraction), beside.result()
