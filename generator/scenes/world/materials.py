@@ -34,7 +34,7 @@ def shaded(views: Views, rays: Rays, slot: int, kind: str, hits: Hits, setting: 
     looks = torch.tensor([_LOOKS[name] for name in MATERIALS], device=behind.device)
     material = views.material[hits.frame, slot]
     look = looks[material]
-    is_clay = torch.as_tensor(views.style == _CLAY, device=behind.device)[hits.frame]
+    is_clay = torch.from_numpy(views.style == _CLAY).to(behind.device)[hits.frame]
     look = torch.where(is_clay[:, None], looks[0], look)
     normal = _kneaded(hits, is_clay) if bool((views.style == _CLAY).any()) else hits.normal
     albedo = views.colour[hits.frame, slot] * _pattern(material, kind, hits)

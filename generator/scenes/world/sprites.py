@@ -49,7 +49,7 @@ def _seen(scenes: Sequence[Staged], places: Sequence[Floats], device: str) -> tu
         local = np.einsum("tij,tpj->tpi", scene.camera.axes, at - scene.camera.position[:, None])
         depth = np.maximum(local[..., 2], 0.2)
         found.append(np.stack([local[..., 0] / depth, -local[..., 1] / depth, depth]))
-    x, y, depth = torch.as_tensor(np.concatenate(found, 1), dtype=torch.float32, device=device)
+    x, y, depth = torch.from_numpy(np.concatenate(found, 1)).to(device, torch.float32)
     return x, y, depth
 
 
@@ -105,7 +105,7 @@ def draw_smoke(canvas: Canvas, views: Views, setting: Setting, scenes: Sequence[
     found = [particles.puffs(scene.spec, scene.times) for scene in scenes]
     x, y, depth = _seen(scenes, [one.places for one in found], device)
     thickness, radii = (
-        torch.as_tensor(np.concatenate(values), dtype=torch.float32, device=device)
+        torch.from_numpy(np.concatenate(values)).to(device, torch.float32)
         for values in ([one.thickness for one in found], [one.radii for one in found])
     )
     focal = views.focal[frames, None]

@@ -88,10 +88,10 @@ def views_of(scenes: Sequence[Staged], device: str) -> Views:
     rows = np.repeat(np.arange(len(scenes)), counts)
 
     def each(values: Sequence[object], dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.as_tensor(np.asarray(values)[rows], dtype=dtype, device=device)
+        return torch.from_numpy(np.asarray(values)[rows]).to(device, dtype)
 
     def along(values: Sequence[Floats]) -> Tensor:
-        return torch.as_tensor(np.concatenate(values), dtype=torch.float32, device=device)
+        return torch.from_numpy(np.concatenate(values)).to(device, torch.float32)
 
     bodies = [_slots(scene) for scene in scenes]
     specs = [scene.spec for scene in scenes]
