@@ -14,10 +14,19 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from core.errors import ServiceUnreachable, UnreadableInput, UsageError
+from detector.following import Pace, followed
 from detector.playlists import Playlist
 from detector.sandbox.limits import MIB
 from detector.sandbox.parent import unreadable
-from detector.streams import PLAYLIST_SUFFIXES, Piece, SegmentedStream, over_a_window, read_playlist, too_short
+from detector.streams import (
+    PLAYLIST_SUFFIXES,
+    Piece,
+    SegmentedStream,
+    Window,
+    over_a_window,
+    read_playlist,
+    too_short,
+)
 from provenance.fetching import Fetched, FetchLimits, fetch
 
 _MEDIA_TYPES = frozenset(
@@ -53,6 +62,7 @@ class Site:
     left_requests: int = field(init=False)
     _deadline: float | None = field(init=False)
     _init: tuple[Piece, bytes] | None = None
+    _is_fresh: bool = True
 
     def __post_init__(self) -> None:
         self.left_bytes = self.limits.max_bytes - len(self.begun.body)
@@ -84,7 +94,10 @@ class Site:
 
     def playlist(self, at: Piece) -> tuple[Playlist, Piece]:
         """What the playlist at an address says, and where it was found after redirects."""
-        answer = self.begun if at.url == self.begun.url else self._found(at)
+        # What was fetched first is read once; a live playlist that is asked for again has grown since.
+        is_first = self._is_fresh and at.url == self.begun.url
+        self._is_fresh = False
+        answer = self.begun if is_first else self._found(at)
         return _told(answer.body, self.left_requests), piece_at(answer.url)
 
     def named(self, at: Piece, name: str) -> Piece:
@@ -154,6 +167,11 @@ def is_playlist(answer: Fetched) -> bool:
 def stream_behind(answer: Fetched, limits: StreamLimits) -> SegmentedStream:
     """The stream whose playlist was fetched already. Raises as `SegmentedStream.of`, and as `Site.bytes_of`."""
     return SegmentedStream.of(piece_at(answer.url), Site(limits, answer))
+
+
+def followed_behind(answer: Fetched, limits: StreamLimits, pace: Pace) -> Iterator[Window]:
+    """The windows of a live stream as it grows. Raises as `detector.following.followed`, and as `Site.bytes_of`."""
+    return followed(piece_at(answer.url), Site(limits, answer), pace)
 
 
 def _told(content: bytes, left_requests: int) -> Playlist:

@@ -47,14 +47,15 @@ class Variant(_Told):
 
 
 class Playlist(_Told):
-    """Variants, or segments in order. `is_live`: it may grow; `number` is the first segment's, and `target_s` says
-    after how long another look is worth while (s; 0 where nothing says so)."""
+    """Variants, or segments in order. `is_live`: it may grow; `number` is the first segment's where segments are
+    numbered (HLS), and `target_s` says after how long another look is worth while (s; 0 where nothing says so)."""
 
     is_live: bool
     variants: Annotated[list[Variant], Field(max_length=MAX_SEGMENTS)]
     segments: Annotated[list[NamedSegment], Field(max_length=MAX_SEGMENTS)]
     inits: Annotated[list[NamedPiece], Field(max_length=MAX_SEGMENTS)] = []
     number: Whole = 0
+    is_numbered: bool = False
     target_s: Seconds = 0.0
 
 

@@ -8,7 +8,7 @@ they part, so that a credential can be checked against each (`provenance.segment
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from core.errors import UnreadableInput
 from detector.plaintext import plain
-from detector.playlists import NamedPiece, Playlist, playlist_in
+from detector.playlists import NamedPiece, NamedSegment, Playlist, playlist_in
 from detector.sandbox.limits import MIB, SandboxLimits
 from detector.sandbox.parent import ConfinedChild, MissingInput, opened_input, unreadable
 
@@ -118,12 +118,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Window:
-    """Neighbouring segments that are judged together; times in seconds from the stream's start."""
+    """Neighbouring segments that are judged together; times in seconds from the stream's start. `missed`: so many
+    segments of a live stream were gone before it (`detector.following`)."""
 
     start_s: float
     end_s: float
     segments: tuple[Segment, ...]
     source: SegmentSource = field(default=ON_DISK, repr=False, compare=False)
+    missed: int = 0
 
     @contextmanager
     def joined(self) -> Iterator[Path]:
@@ -181,18 +183,13 @@ class SegmentedStream:
     @classmethod
     def of(cls, at: Piece, source: SegmentSource) -> "SegmentedStream":
         """The same for a playlist anywhere. Raises as `opened`, and as the source does."""
-        for _ in range(_MAX_DEPTH):
-            told, at = source.playlist(at)
-            if not told.variants:
-                return cls(at.path, _segments(source, at, told), told.is_live, source)
-            best = max(told.variants, key=lambda one: one.bandwidth)
-            at = source.named(at, best.name)
-        raise unreadable("playlists name playlists without end", "not_a_video", "Give the playlist of one variant.")
+        told, at = media_playlist(at, source)
+        return cls(at.path, segments_of(source, at, told, told.segments, whole=True), told.is_live, source)
 
     def windows(self, seconds: float = WINDOW_S) -> Iterator[Window]:
         """Runs of segments of at least so many seconds, the last as long as it is; a new one where players begin
         anew: with another initialisation, or where the playlist says that another clip may follow."""
-        return self._windows(seconds, lambda one, before: one.begins_anew or one.init != before.init)
+        return self._windows(seconds, begins_another)
 
     def whole(self) -> Window:
         """The stream as one window. Raises UnreadableInput (`stream_in_parts`) where another initialisation begins
@@ -220,6 +217,25 @@ class SegmentedStream:
             now_s += one.seconds
         if held:
             yield Window(start_s, now_s, tuple(held), self.source)
+
+
+def begins_another(one: Segment, before: Segment) -> bool:
+    """Whether players begin anew with a segment: another initialisation, or the playlist says so."""
+    return one.begins_anew or one.init != before.init
+
+
+def media_playlist(at: Piece, source: SegmentSource) -> tuple[Playlist, Piece]:
+    """The playlist of segments behind one of variants (the highest rate) or of itself, and where it was found.
+
+    Raises:
+        UnreadableInput: as the source, or `not_a_video`: playlists name playlists without end.
+    """
+    for _ in range(_MAX_DEPTH):
+        told, at = source.playlist(at)
+        if not told.variants:
+            return told, at
+        at = source.named(at, max(told.variants, key=lambda one: one.bandwidth).name)
+    raise unreadable("playlists name playlists without end", "not_a_video", "Give the playlist of one variant.")
 
 
 def read_playlist(path: Path) -> Playlist:
@@ -262,8 +278,12 @@ def too_short(piece: Piece) -> UnreadableInput:
     )
 
 
-def _segments(source: SegmentSource, at: Piece, told: Playlist) -> tuple[Segment, ...]:
-    if not told.segments:
+def segments_of(
+    source: SegmentSource, at: Piece, told: Playlist, named: Sequence[NamedSegment], *, whole: bool = False
+) -> tuple[Segment, ...]:
+    """Some of a playlist's segments, with the files they mean. Raises UnreadableInput: as the source, and
+    `not_a_video` where a `whole` playlist names none."""
+    if whole and not named:
         raise unreadable("the playlist names no segment of pictures", "not_a_video", "Give one that does.")
     kept: dict[str, Piece] = {}
 
@@ -277,7 +297,7 @@ def _segments(source: SegmentSource, at: Piece, told: Playlist) -> tuple[Segment
         Segment(
             piece(one), one.seconds, inits[one.init] if one.init is not None else None, one.begins_anew, one.is_gap
         )
-        for one in told.segments
+        for one in named
     )
 
 

@@ -155,7 +155,7 @@ def _told(
     if sum(len(one["name"]) for one in (*variants, *segments, *inits)) > _MAX_NAMES_IN_ALL:
         raise _unreadable("the names in the playlist are too long to be told", "too_large")
     told = {"kind": kind, "is_live": is_live, "variants": variants, "segments": segments, "inits": inits}
-    return told | {"number": number, "target_s": target_s}
+    return told | {"number": number, "is_numbered": kind == "hls", "target_s": target_s}
 
 
 def _ranged(name: str, span: str, ends: dict[str, int]) -> Piece:

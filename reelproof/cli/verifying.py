@@ -2,20 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.errors import RequirementNotMet, UnreadableInput, UsageError
+from core.errors import RequirementNotMet, ServiceUnreachable, UnreadableInput, UsageError
 from reelproof.cli.addresses import fetched, is_address, kept_for_now, stream_limits
 from reelproof.cli.output import json_line, note, out, show_json, watching
 from reelproof.settings import load_settings
 
 if TYPE_CHECKING:
-    from detector.streams import SegmentedStream
+    from detector.streams import SegmentedStream, Window
     from detector.verdict import Verdict
     from reelproof.wiring import Services
 
@@ -51,6 +51,13 @@ def verify(
     bundle: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Check an evidence bundle again, with its clip if given.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option(help="Judge a live playlist as it grows, until it ends or Ctrl-C.")
+    ] = False,
+    for_s: Annotated[
+        float | None,
+        typer.Option("--for", metavar="SECONDS", min=0, help="With --follow: stop after so many seconds."),
+    ] = None,
 ) -> None:
     """Say where clips come from and what that rests on. A folder or many files is a batch, one line each; a stream
     in segments (.m3u8, .mpd with its files) one line for every ten seconds. An https address is fetched, and the
@@ -65,7 +72,11 @@ def verify(
     if require is not None and require not in known:
         raise UsageError(f"{require!r} is no conclusion", code="require", hint=f"One of {', '.join(known)}.")
     named = [*(paths or []), *(_named_in(listed) if listed is not None else ())]
-    written = _Written(html, pdf, bundle_out)
+    if for_s is not None and not follow:
+        raise UsageError(
+            "--for says how long to --follow", code="for_without_follow", hint="Give both, or neither."
+        )
+    written = _Written(html, pdf, bundle_out, follow, for_s)
     if any(is_address(one) for one in named):
         url = _one_address(named, resume)
         conclusions = _at_address(url, as_json, written)
@@ -90,8 +101,9 @@ def _on_disk(
         )
     if len(clips) == 1 and clips[0].suffix.lower() in PLAYLIST_SUFFIXES:
         conclusions = _playlist(clips[0], as_json, written)
-        clips = clips * len(conclusions)
-    elif len(clips) == 1 and resume is None:
+        return [str(clips[0])] * len(conclusions), conclusions
+    written.refuse_follow()
+    if len(clips) == 1 and resume is None:
         conclusions = [_one(clips[0], as_json, written)]
     else:
         conclusions = _batch(clips, as_json, resume)
@@ -110,24 +122,30 @@ def _one_address(named: list[str], resume: Path | None) -> str:
 
 def _at_address(url: str, as_json: bool, written: "_Written") -> list[str]:
     """The conclusion on a clip at an address, or on every window of a stream there."""
-    from detector.fetchedstreams import is_playlist, stream_behind
+    from detector.fetchedstreams import followed_behind, is_playlist, stream_behind
+    from detector.following import Pace
 
     limits = stream_limits()
     answer = fetched(url, limits)
     if is_playlist(answer):
         written.refuse_for_streams()
+        if written.follow:
+            return _windows(followed_behind(answer, limits, Pace(written.for_s)), url, as_json, is_followed=True)
         return _stream(stream_behind(answer, limits), url, as_json)
+    written.refuse_follow()
     with kept_for_now(answer) as clip:
         return [_one(clip, as_json, written)]
 
 
 @dataclass(frozen=True)
 class _Written:
-    """The files that are asked for beside the answer."""
+    """The files that are asked for beside the answer, and whether a stream is followed, for how long (s)."""
 
     html: Path | None
     pdf: Path | None
     bundle: Path | None
+    follow: bool = False
+    for_s: float | None = None
 
     @property
     def is_asked(self) -> bool:
@@ -140,6 +158,15 @@ class _Written:
                 "--html, --pdf and --bundle-out take one clip, not a stream",
                 code="one_clip",
                 hint="Put the segments in question into one file and verify that.",
+            )
+
+    def refuse_follow(self) -> None:
+        """Raises UsageError where something is to be followed that is no playlist."""
+        if self.follow:
+            raise UsageError(
+                "only a playlist (.m3u8, .mpd) can be followed",
+                code="follow_what",
+                hint="Give one playlist, on the disk or at an https address.",
             )
 
 
@@ -171,28 +198,57 @@ def _one(clip: Path, as_json: bool, written: _Written) -> str:
 
 def _playlist(playlist: Path, as_json: bool, written: _Written) -> list[str]:
     """Every window's conclusion of a stream on the disk. Raises UnreadableInput for what is no playlist."""
-    from detector.streams import SegmentedStream
+    from detector.following import Pace, followed
+    from detector.streams import ON_DISK, Piece, SegmentedStream
 
     written.refuse_for_streams()
+    if written.follow:
+        windows = followed(Piece(playlist), ON_DISK, Pace(written.for_s))
+        return _windows(windows, str(playlist), as_json, is_followed=True)
     return _stream(SegmentedStream.opened(playlist), str(playlist), as_json)
 
 
 def _stream(stream: "SegmentedStream", place: str, as_json: bool) -> list[str]:
-    """Every window's conclusion, told as soon as it is there."""
+    """Every window's conclusion of what stands in a playlist."""
     if stream.is_live:
-        note("the playlist has no end yet: what stands in it now is judged")
+        note("the playlist has no end yet: what stands in it now is judged; --follow goes on as it grows")
+    return _windows(stream.windows(), place, as_json)
+
+
+def _windows(windows: Iterable["Window"], place: str, as_json: bool, *, is_followed: bool = False) -> list[str]:
+    """Every window's conclusion, told as soon as it is there.
+
+    One of a live stream whose segments are gone by now is told and passed over; Ctrl-C ends what is followed.
+    """
     services, conclusions = _services(), []
-    for window in stream.windows():
-        with window.joined_parts() as (clip, parts):
-            verdict = services.detector.verify(clip, is_segment=True, parts=parts)
-        conclusions.append(str(verdict.conclusion))
-        if as_json:
-            at = {"path": place, "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
-            show_json({**verdict.to_json(), **at}, pretty=False)
-        else:
-            at_s = f"{window.start_s:8.1f}-{window.end_s:.1f} s"
-            out.print(f"{conclusions[-1]:<17} {at_s:<18} {verdict.headline}", markup=False)
+    try:
+        for window in windows:
+            if window.missed:
+                note(f"{window.missed} segments were gone before they could be read")
+            try:
+                with window.joined_parts() as (clip, parts):
+                    found = services.detector.verify(clip, is_segment=True, parts=parts).to_json()
+            except (UnreadableInput, ServiceUnreachable) as error:
+                if not is_followed or error.code == "too_large":
+                    raise
+                note(f"{error}")
+                found = {"conclusion": "unreadable", "headline": "Its segments can't be read any more."}
+            conclusions.append(str(found["conclusion"]))
+            _tell_window(window, found, place, as_json)
+    except KeyboardInterrupt:
+        if not is_followed:
+            raise
+        note("stopped: the windows above are judged, what came after them is not")
     return conclusions
+
+
+def _tell_window(window: "Window", found: dict[str, Any], place: str, as_json: bool) -> None:
+    if as_json:
+        at = {"path": place, "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
+        show_json({**found, **at}, pretty=False)
+    else:
+        at_s = f"{window.start_s:8.1f}-{window.end_s:.1f} s"
+        out.print(f"{found['conclusion']:<17} {at_s:<18} {found['headline']}", markup=False)
 
 
 def _batch(clips: list[Path], as_json: bool, resume: Path | None) -> list[str]:

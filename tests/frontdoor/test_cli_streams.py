@@ -1,12 +1,14 @@
 """`verify` of a stream in segments: a line for each window, as it comes."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from detector import following
 from provenance.fetching import Fetched
 from reelproof.cli import addresses, verifying
 from tests.detector.segmenting import Site, served
@@ -114,3 +116,58 @@ def test_what_an_address_ends_in_is_a_file_s_name(ending: str) -> None:
         assert path.read_bytes() == b"bytes"
         folder = path.parent
     assert not folder.exists()
+
+
+def test_a_live_playlist_is_followed_while_it_grows(command: Command, tmp_path: Path, site: Site) -> None:
+    """A site that adds segments while it is read: a line for each window as it comes, until the playlist ends."""
+
+    def grow() -> None:
+        for count in range(1, 7):
+            for number in range(count):
+                (tmp_path / f"{number}.ts").write_bytes(b"no pictures")
+            lines = "".join(f"#EXTINF:6,\n{number}.ts\n" for number in range(count))
+            end = "#EXT-X-ENDLIST\n" if count == 6 else ""
+            (tmp_path / "part").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{lines}{end}")
+            (tmp_path / "part").rename(tmp_path / "live.m3u8")
+            grown.wait(0.7)
+
+    grown = threading.Event()
+    thread = threading.Thread(target=grow, daemon=True)
+    thread.start()
+    grown.wait(0.2)
+    code, said, _ = command("verify", f"{site.url}/live.m3u8", "--follow", "--for", "60", "--json")
+    thread.join()
+    assert code == 0
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [(one["start_s"], one["end_s"]) for one in lines] == [(0.0, 12.0), (12.0, 24.0), (24.0, 36.0)]
+    assert site.asked.count("/live.m3u8") > 1
+    assert site.asked.count("/0.ts") == 1
+
+
+def test_following_ends_when_time_is_up_and_at_ctrl_c(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stood there is judged, exit 0; an interrupt says what was not judged."""
+    path = stream(tmp_path, 5)
+    path.write_text(path.read_text().replace("#EXT-X-ENDLIST\n", ""))
+    code, said, _ = command("verify", path, "--follow", "--for", "0")
+    assert (code, len(said.splitlines())) == (0, 3)
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "Pace", replace_wait(interrupted))
+    code, said, noted = command("verify", path, "--follow")
+    assert (code, len(said.splitlines()), "stopped" in noted) == (0, 2, True)
+
+
+def replace_wait(wait: Callable[[float], None]) -> Callable[[float | None], following.Pace]:
+    return lambda for_s, made=following.Pace: made(for_s, wait=wait)  # type: ignore[misc]
+
+
+def test_only_playlists_are_followed(command: Command, tmp_path: Path) -> None:
+    """A clip, a folder, or a time without --follow: usage errors that say what to do."""
+    (tmp_path / "clip.mp4").write_bytes(b"no clip")
+    for given in (("--follow", tmp_path / "clip.mp4"), ("--for", "5", stream(tmp_path, 1))):
+        code, _, said = command("verify", *given)
+        assert (code, "hint:" in said) == (2, True)
