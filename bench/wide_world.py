@@ -1,7 +1,7 @@
 """Picture and speed of the wide world: `python -m bench.wide_world --sheet docs/images/wide-world.webp --speed`.
 
-The sheet is 24 scenes, one frame each, drawn at twice their size. Speed is that of scenes as training draws them, in
-seconds of processor time on a CPU, on the clock elsewhere.
+The sheet is 24 scenes, one frame each, drawn at twice their size. Speed is that of scenes as training draws
+them: in seconds of processor time on a CPU, on the clock elsewhere.
 """
 
 import argparse
