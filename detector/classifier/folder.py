@@ -118,6 +118,8 @@ def write_folder(
 def _bytes(folder: Path, name: str) -> bytes:
     path = folder / name
     try:
+        if not path.is_file():  # a pipe would be waited for, a device read without end
+            raise FileNotFoundError(name)
         if path.stat().st_size > _MAX_BYTES[name]:
             raise bad_card(f"{name} has more than {_MAX_BYTES[name]:,} bytes")
         return path.read_bytes()

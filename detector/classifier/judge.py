@@ -56,7 +56,11 @@ class LocalClassifier:
             return self.abstaining(f"the backbone failed on it ({type(error).__name__})")
         if not np.isfinite(features).all() or self._head.conformal_p(features) < CONFORMAL_BELOW:
             return self.abstaining("it is unlike the clips that the classifier was calibrated on")
-        return self._weighed(self._head.p_generated(features))
+        with np.errstate(over="ignore", invalid="ignore"):
+            estimate = self._head.p_generated(features)
+        if not np.isfinite(estimate):
+            return self.abstaining("its estimate is no number")
+        return self._weighed(estimate)
 
     def abstaining(self, why: str) -> ClassifierReading:
         """A reading that says nothing, and why."""

@@ -5,6 +5,7 @@ The backbone is a real, tiny DINOv2 with random weights: what it says is worthle
 
 import hashlib
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -231,6 +232,28 @@ def test_a_damaged_or_swapped_file_is_refused(made: Callable[..., tuple[Path, st
     with pytest.raises(ConfigurationError) as gone:
         read_folder(folder, digest)
     assert gone.value.code == "classifier_missing"
+
+
+def test_a_pipe_or_device_in_the_folder_is_refused(made: Callable[..., tuple[Path, str]]) -> None:
+    """Nothing that could be read without end, or never ends to be waited for, is opened."""
+    folder, digest = made()
+    for name in (HEAD_FILE, CARD_FILE):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        with pytest.raises(ConfigurationError) as refused:
+            read_folder(folder, digest)
+        assert refused.value.code == "classifier_missing"
+
+
+def test_numbers_that_overflow_are_an_abstention(made: Callable[..., tuple[Path, str]], filmed: Path) -> None:
+    """A head whose sum is no number any more says nothing, and no verdict holds what JSON can't."""
+    wild = np.array([3e38, -3e38] * WIDTH, np.float32)
+    far = np.linspace(0, 3e38, 200).astype(np.float32)
+    folder, digest = made(head(weight=wild, scale=np.full(2 * WIDTH, 1e-3, np.float32), distances=far))
+    verdict = detector(load_classifier(folder, digest)).verify(filmed)
+    assert verdict.classifier is not None
+    assert verdict.classifier["abstains"]
+    json.dumps(verdict.to_json(), allow_nan=False)
 
 
 def test_another_folder_is_refused_and_an_unpinned_one_named(made: Callable[..., tuple[Path, str]]) -> None:
