@@ -50,6 +50,7 @@ INVERSION_REFINEMENTS = 10
 _REFINEMENT_SHARE = 0.8
 _DECODE_SHARE = 0.1
 _FEW_WORDS_KNOWN = 0.75
+_SHOWN = {"shapes": "coloured shapes", "wide": "solid things, water, cloth, smoke"}
 
 
 class EmbeddedBackend:
@@ -65,7 +66,7 @@ class EmbeddedBackend:
         self.network = model
         config = model.config
         size = f"{config.size_px}x{config.size_px}"
-        note = f"rendered at {size}, not upscaled; trained on procedural scenes of coloured shapes only"
+        note = f"rendered at {size}, not upscaled; trained on procedural scenes only: {_SHOWN[config.world]}"
         self.model = ModelIdentity(f"reelproof-{config.name}", "1", digest, note)
         self.limits = _limits(config)
         self.capabilities = Capabilities(

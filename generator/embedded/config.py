@@ -111,7 +111,7 @@ class ModelConfig:
 
 NANO = ModelConfig(
     vae=VAEConfig(encoder_blocks=(1, 1, 2), decoder_blocks=(1, 2, 2, 1)),
-    sampling=SamplingConfig(held_guidance=2.0),
+    sampling=SamplingConfig(steps=16, held_guidance=2.0),
     takes_frames=True,
     takes_layout=True,
 )

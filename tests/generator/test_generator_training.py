@@ -1,5 +1,6 @@
 """Training from nothing: the smoke preset learns, resumes, and its weights load."""
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from generator.train import grown, grown_vae, train
 from generator.training.dit_stage import stages_for
 from generator.training.plots import draw_losses, losses
 from generator.training.run import Paused, Run, Stopwatch
-from generator.training.vae_stage import codec_damage
+from generator.training.vae_stage import KEPT_SHARE, codec_damage, train_decoder
 
 
 @pytest.fixture
@@ -29,6 +30,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_decoders_own_stage_keeps_a_share_of_what_it_was(tmp_path: Path, tiny_model: EmbeddedModel) -> None:
+    """What comes out lies between the decoder before and the one that the stage's checkpoint holds."""
+    vae, run = copy.deepcopy(tiny_model.vae).requires_grad_(True), Run(tmp_path, compiled=False, quiet=True)
+    before = copy.deepcopy(vae.decoder.state_dict())
+    train_decoder(SMOKE, run, vae, 0.01, 4)
+    learnt = torch.load(tmp_path / "decoder.pt", weights_only=True)["model"]
+    for name, weight in vae.decoder.state_dict().items():
+        mixed = KEPT_SHARE * before[name] + (1 - KEPT_SHARE) * learnt[f"decoder.{name}"]
+        assert torch.allclose(weight, mixed, atol=1e-6)
+    assert not torch.allclose(vae.decoder.head.weight, before["head.weight"])
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def test_clip_is_made_in_the_studio(page: Page) -> None:
     page.get_by_role("button", name="Make the clip").click()
     expect(page.locator("#phases .now, #phases .done").first).to_be_attached(timeout=PATIENCE_MS)
     expect(page.locator("#released")).to_be_visible(timeout=PATIENCE_MS)
-    page.wait_for_function("document.querySelector('#player').videoWidth > 0")
+    expect(page.locator("#player")).not_to_have_js_property("videoWidth", 0, timeout=PATIENCE_MS)
     expect(page.locator("#facts")).to_contain_text("Content ID")
     expect(page.locator("#clips button").first).to_contain_text("a red ball")
 
