@@ -207,7 +207,10 @@ def measure(
             write_clip(Clip.from_array(frames, fps), folder / "release.mp4", crf=16, preset="veryfast")
             released = open_clip(folder / "release.mp4")
             kept = read_reference(reference_of(released))
-            release = Release(fingerprint_clip(released), kept, size, len(frames) / float(fps))
+            taken = fingerprint_clip(released)
+            landmarks = taken.landmarks.kept() if taken.landmarks is not None else None
+            taken = replace(taken, landmarks=landmarks)  # as a repository keeps it
+            release = Release(taken, kept, size, len(frames) / float(fps))
             for case in cases_of(frames, float(fps), other, number):
                 if case_only not in case.name or (path.name, case.name) in done:
                     continue
