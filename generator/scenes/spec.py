@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from generator.scenes.holding import is_held_out_at
+
 SHAPES = ("ball", "cube", "triangle", "star", "ring", "heart")
 COLOURS = {
     "red": (0.86, 0.10, 0.11),
@@ -33,7 +35,6 @@ BACKGROUNDS = ("studio", "sky", "night", "checker")
 _LOOKS_THE_SAME_TURNED = ("ball", "ring")
 BACKGROUND_SHARE = 0.35
 """Of a travelling camera's shift and magnification, what the background shows."""
-_HELD_OUT_OF = 8
 _PAIRS_SHARE = 0.35
 _PATHS_SHARE, _CAMERA_PATHS_SHARE = 0.15, 0.12
 _PAIR_MOTIONS = ("still", "still", "spin")
@@ -87,15 +88,13 @@ _OFFSETS = {"left_of": (-_ASIDE, 0.0), "right_of": (_ASIDE, 0.0), "above": (0.0,
 
 def is_held_out(colour: str, shape: str, motion: str) -> bool:
     """Whether training never sees this combination. One in eight, spread so that every pair is seen."""
-    place = 3 * tuple(COLOURS).index(colour) + 5 * SHAPES.index(shape) + 7 * MOTIONS.index(motion)
-    return place % _HELD_OUT_OF == 0
+    return is_held_out_at((colour, tuple(COLOURS)), (shape, SHAPES), (motion, MOTIONS))
 
 
 def is_held_out_pair(colour: str, shape: str, other_colour: str, other_shape: str) -> bool:
     """Whether training never sees these two objects together, in this order. One in eight."""
     colours = tuple(COLOURS)
-    place = 3 * colours.index(colour) + 5 * SHAPES.index(shape)
-    return (place + 7 * colours.index(other_colour) + 11 * SHAPES.index(other_shape)) % _HELD_OUT_OF == 0
+    return is_held_out_at((colour, colours), (shape, SHAPES), (other_colour, colours), (other_shape, SHAPES))
 
 
 def draw_spec(rng: np.random.Generator) -> SceneSpec:

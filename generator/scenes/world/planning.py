@@ -4,21 +4,19 @@ Only for prompts that name one or two things by their shape; everything that is 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from generator.scenes.phrases import by_word, camera_move, moves_of, named, plain
 from generator.scenes.world import captions
 from generator.scenes.world.drawing import drawn_material, planned_spec
 from generator.scenes.world.spec import COLOURS, MOTIONS, PAIR_MOTIONS, STUFFS, TEXTS, WorldSpec, makes_sense
 
 _MOST_THINGS = 2
-_MOVE = re.compile(
-    r"\b(?:(pan|tilt|truck|pedestal|zoom|orbit)(?:s|ning|ing)?|(doll)(?:y|ies|ying))\b"
-    r"(?: (?:slowly|quickly|fast|to|the))* (left|right|up|down|in|out)\b"
-)
+_MOVES = moves_of("pan|tilt|truck|pedestal|zoom|orbit", "slowly|quickly|fast|to|the")
 _GOES = re.compile(
     r"\b(moves|moving|slides|sliding|drifts|drifting|flies|flying|goes|going|rolls|rolling)\b"
     r"(?: (?:slowly|quickly|to|the))* (left|right|up)\b"
@@ -33,12 +31,12 @@ def planned_scene(prompt: str, seed: int | None, *, camera: str | None = None) -
 
     `camera` is a move asked for beside the prompt, in words; what neither says is drawn from `seed` (0 for None).
     """
-    text = _plain(prompt)
+    text = plain(prompt)
     rng = np.random.default_rng(abs(seed or 0))
     things = _things(text, rng)
     if not 1 <= len(things) <= _MOST_THINGS:
         return None
-    clauses = [*text.split(","), _plain(camera or "")]
+    clauses = [*text.split(","), plain(camera or "")]
     move, speed = _camera(clauses)
     relation, motion = _pair_of(text, rng) if len(things) == 2 else ("", _motion(text, things[0][1], rng))
     spec = planned_spec(rng, things, relation=relation, motion=motion, camera=move, camera_speed=speed)
@@ -47,23 +45,23 @@ def planned_scene(prompt: str, seed: int | None, *, camera: str | None = None) -
 
 def _told(spec: WorldSpec, text: str, rng: np.random.Generator) -> WorldSpec:
     """The place, style, light and material that the words name."""
-    named: dict[str, Any] = {
-        "background": _named(text, captions.BACKGROUND_WORDS) or spec.background,
-        "style": _named(text, captions.STYLE_WORDS) or "plain",
-        "light": _named(text, captions.LIGHT_WORDS) or spec.light,
+    told: dict[str, Any] = {
+        "background": named(text, captions.BACKGROUND_WORDS) or spec.background,
+        "style": named(text, captions.STYLE_WORDS) or "plain",
+        "light": named(text, captions.LIGHT_WORDS) or spec.light,
     }
-    material = _named(text, captions.MATERIAL_WORDS)
+    material = named(text, captions.MATERIAL_WORDS)
     if material is None or not makes_sense(spec.shape, spec.motion, material):
         material = drawn_material(rng, spec.shape, spec.motion)
     written = [word for word in text.replace(",", " ").split() if word in TEXTS]
     if written and spec.shape == "word":
-        named["text"] = written[0]
-    return replace(spec, **named, material=material)
+        told["text"] = written[0]
+    return replace(spec, **told, material=material)
 
 
 def _things(text: str, rng: np.random.Generator) -> list[tuple[str, str]]:
     """(colour, shape) of everything named, in the order of the words; a thing without a colour gets one."""
-    colours, shapes = _by_word(captions.COLOUR_WORDS), _by_word(captions.SHAPE_WORDS)
+    colours, shapes = by_word(captions.COLOUR_WORDS), by_word(captions.SHAPE_WORDS)
     found: list[tuple[str, str]] = []
     colour: str | None = None
     for clause in text.split(","):
@@ -97,23 +95,19 @@ def _camera(clauses: Sequence[str]) -> tuple[str, str]:
 
 
 def _move(clause: str) -> str | None:
-    if named := _named(clause, captions.CAMERA_WORDS):
-        return named
-    found = _MOVE.search(clause)
-    name = f"{found[1] or 'dolly'}_{found[3]}" if found else ""
-    return name if name in captions.CAMERA_WORDS else None
+    return camera_move(clause, _MOVES, captions.CAMERA_WORDS)
 
 
 def _pair_of(text: str, rng: np.random.Generator) -> tuple[str, str]:
     """Relation and motion of two things."""
     if re.search(r"\b(is hit by)\b", text):
         return "right_of", "collide"
-    if _named(text, {"collide": captions.MOTION_WORDS["collide"]}):
+    if named(text, {"collide": captions.MOTION_WORDS["collide"]}):
         return "left_of", "collide"
-    relation = _named(text, captions.RELATION_WORDS) or ("left_of", "right_of")[rng.integers(2)]
+    relation = named(text, captions.RELATION_WORDS) or ("left_of", "right_of")[rng.integers(2)]
     if re.search(r"\b(spin|spins|spinning|rotate|rotates)\b", text):
         return relation, PAIR_MOTIONS[1]
-    is_lit = _named(text, {"sweep": captions.MOTION_WORDS["sweep"]}) or "light sweeps" in text
+    is_lit = named(text, {"sweep": captions.MOTION_WORDS["sweep"]}) or "light sweeps" in text
     return relation, "sweep" if is_lit else "still"
 
 
@@ -121,31 +115,12 @@ def _motion(text: str, shape: str, rng: np.random.Generator) -> str:
     if shape in STUFFS:
         return STUFFS[shape]
     spoken = ",".join(clause for clause in text.split(",") if _move(clause) is None)
-    named = _named(spoken, captions.MOTION_WORDS)
-    if named is not None and makes_sense(shape, named, "striped") and named != "collide":
-        return named
+    said = named(spoken, captions.MOTION_WORDS)
+    if said is not None and makes_sense(shape, said, "striped") and said != "collide":
+        return said
     if goes := _GOES.search(spoken):
         if goes[1].startswith("roll") and goes[2] != "up" and makes_sense(shape, f"roll_{goes[2]}", "striped"):
             return f"roll_{goes[2]}"
         return _WAYS[goes[2]]
     able = [motion for motion in MOTIONS if makes_sense(shape, motion, "striped") and motion not in _MADE_UP]
     return able[rng.integers(len(able))]
-
-
-def _named(text: str, table: Mapping[str, Sequence[str]]) -> str | None:
-    """The table's entry whose longest phrase stands in the text, or None."""
-    found = [
-        (len(phrase), name)
-        for name, phrases in table.items()
-        for phrase in phrases
-        if phrase and re.search(rf"\b{re.escape(phrase)}\b", text)
-    ]
-    return max(found)[1] if found else None
-
-
-def _by_word(table: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    return {word: name for name, words in table.items() for word in words}
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[a-z]+|,", text.lower())).replace(" ,", ",")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from generator.scenes.holding import is_held_out_at
+
 SOLIDS = ("ball", "cube", "cylinder", "cone", "ring", "word")
 STUFFS = {"water": "ripple", "cloth": "flutter", "beads": "pour", "smoke": "drift"}
 """What has a motion of its own, and only that one."""
@@ -65,7 +67,6 @@ RELATIONS = ("left_of", "right_of", "above", "below", "in_front_of", "behind")
 
 PLAIN_MATERIAL = "matte"
 """Of water, cloth, beads and smoke, of which no caption names a material."""
-_HELD_OUT_OF = 8
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,10 @@ def is_held_out(colour: str, shape: str, motion: str) -> bool:
     """Whether training never sees this combination. One in eight, spread so that every pair is seen."""
     if motion not in MOTIONS:
         return False
-    place = 3 * tuple(COLOURS).index(colour) + 5 * SHAPES.index(shape) + 7 * MOTIONS.index(motion)
-    return place % _HELD_OUT_OF == 0
+    return is_held_out_at((colour, tuple(COLOURS)), (shape, SHAPES), (motion, MOTIONS))
 
 
 def is_held_out_pair(colour: str, shape: str, other_colour: str, other_shape: str) -> bool:
     """Whether training never sees these two things together, in this order. One in eight."""
     colours = tuple(COLOURS)
-    place = 3 * colours.index(colour) + 5 * SHAPES.index(shape)
-    return (place + 7 * colours.index(other_colour) + 11 * SHAPES.index(other_shape)) % _HELD_OUT_OF == 0
+    return is_held_out_at((colour, colours), (shape, SHAPES), (other_colour, colours), (other_shape, SHAPES))
