@@ -36,8 +36,8 @@ def fitted(picture: RGB, width_px: int) -> RGB:
 
 
 def reduced(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture, (H, W) or (H, W, 3), reduced to a size (width, height) by area means. Sides that stay large enough
-    are halved first, which takes a quarter of the time and changes only detail as fine as what is asked for."""
+    """A picture, (H, W) or (H, W, 3), reduced to a size (width, height) by area means. Sides that stay twice as
+    large as that are halved first, which is quicker by far and changes hardly anything."""
     while _halves_to(picture.shape[1], size[0]) and _halves_to(picture.shape[0], size[1]):
         half = (picture.shape[1] // 2, picture.shape[0] // 2)
         picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
@@ -45,7 +45,7 @@ def reduced(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
 
 
 def _halves_to(side: int, least: int) -> bool:
-    return side % 2 == 0 and side >= 2 * least
+    return side % 2 == 0 and side >= 4 * least
 
 
 def sampled(clip: Clip, count: int) -> list[RGB]:

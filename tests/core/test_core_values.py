@@ -128,11 +128,12 @@ def test_clocks_speak_utc() -> None:
 
 @pytest.mark.parametrize("shape", [(1080, 1920, 3), (720, 1280), (333, 517, 3), (256, 256), (100, 200, 3)])
 def test_a_reduced_picture_is_its_area_means(shape: tuple[int, ...]) -> None:
-    """Of a picture without detail finer than the result: three levels off at most, no brighter nor darker."""
+    """Of a picture without detail finer than the result: a level off on average, no brighter nor darker."""
     noise = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
     picture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), max(shape) / 24), None, 0, 255, cv2.NORM_MINMAX)
     exact = cv2.resize(picture.astype(np.float32), (64, 48), interpolation=cv2.INTER_AREA)
     found = reduced(picture, (64, 48)).astype(np.float32)
     assert found.shape[:2] == (48, 64)
-    assert np.abs(found - exact).max() <= 3
+    assert np.abs(found - exact).mean() < 1
+    assert np.abs(found - exact).max() <= 5
     assert abs(float((found - exact).mean())) < 0.3
