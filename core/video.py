@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import av
 import av.error
@@ -30,6 +30,8 @@ READABLE_FORMATS = (
 _VARIABLE_RATE_PROBE_PACKETS = 600
 _VARIABLE_RATE_JITTER_S = 0.0025  # container clocks of 1 ms and halves of it are not a variable rate
 _VARIABLE_RATE_CLOCK = 90_000
+_CLOCK_S = 0.001
+_MOST_REORDERED = 32
 _HD_HEIGHT_PX = 720  # untagged video is BT.709 from here up, BT.601 below: what players assume
 _BT709, _BT601 = 1, 5
 _LIMITED, _FULL = 1, 2
@@ -53,6 +55,14 @@ class DecodeLimits:
 
 DEFAULT_LIMITS = DecodeLimits()
 Source = Path | BinaryIO
+
+
+class Sink(Protocol):
+    """What bytes are written to, front to back."""
+
+    def write(self, content: bytes, /) -> int:
+        """Take some bytes; gives how many."""
+        ...
 
 
 def _unreadable(message: str, code: str, hint: str) -> UnreadableInput:
@@ -420,11 +430,80 @@ def remux(source: Path, target: Path, *, metadata: dict[str, str] | None = None)
         output.metadata.update(metadata or {})
         kept = [_video_stream(container), *container.streams.audio]
         tracks = {stream.index: output.add_stream_from_template(stream) for stream in kept}
-        for packet in container.demux(*kept):
-            if packet.dts is None:
-                continue
+        for packet in _packets(container, *kept):
             packet.stream = tracks[packet.stream.index]
             output.mux(packet)
+
+
+def _packets(container: Any, *streams: Any) -> Iterator[Any]:
+    """The streams' packets with a time for each to be decoded at.
+
+    Matroska keeps none, and the demuxer can't tell it of the first where pictures are reordered: those are counted
+    back from the first that is known. Left out, as muxers ask, the first key frame would be gone.
+    """
+    held: dict[int, list[Any]] = {stream.index: [] for stream in streams}
+    for packet in container.demux(*streams):
+        waiting = held.get(packet.stream.index)
+        if packet.dts is None and waiting is not None and packet.size and len(waiting) < _MOST_REORDERED:
+            waiting.append(packet)
+            continue
+        if packet.dts is None:
+            continue  # the flush at the end
+        for back, early in enumerate(reversed(waiting or ()), 1):
+            early.dts = packet.dts - back * max(1, packet.duration or 1)
+        yield from waiting or ()
+        held[packet.stream.index] = []
+        yield packet
+
+
+def keyframe_pieces(source: Source, seconds: float, sink: Callable[[], Sink]) -> Iterator[tuple[float, float]]:
+    """Copy the video's packets, untouched, into Matroska pieces of at least `seconds`, each from a key frame on.
+
+    Pictures that an open group of pictures shows before that key frame, but decodes from the one before, are lost.
+    Every piece is written to a sink of its own, front to back. Gives when each begins and ends, in seconds from the
+    first packet, once it is whole. Sound and all else is left out. Holds one packet, and what the muxer does.
+
+    Raises:
+        UnreadableInput: `not_a_video`: no video, or one that can't be copied into Matroska.
+    """
+    with _opened(source) as container:
+        stream = _video_stream(container)
+        piece: _Piece | None = None
+        try:
+            for packet in _packets(container, stream):
+                time_s = float((packet.dts if packet.pts is None else packet.pts) * packet.time_base)
+                if piece is None or (packet.is_keyframe and time_s - piece.start_s >= seconds - _CLOCK_S):
+                    if piece is not None:
+                        yield piece.whole(time_s)
+                    piece = _Piece(sink(), stream, time_s, piece.first_s if piece is not None else time_s)
+                piece.take(packet, time_s)
+        except (*_DECODE_FAULTS, MemoryError) as fault:
+            if piece is None or not piece.packets:
+                raise _not_a_video(f"its packets can't be copied: {type(fault).__name__}") from fault
+        if piece is None:
+            raise _not_a_video("it has no packets")
+        yield piece.whole(piece.latest_s)
+
+
+class _Piece:
+    """Packets on their way into one Matroska file; times in seconds on the source's clock."""
+
+    def __init__(self, sink: Sink, stream: Any, start_s: float, first_s: float) -> None:
+        self.start_s, self.first_s, self.latest_s, self.packets = start_s, first_s, start_s, 0
+        self._output = av.open(sink, "w", format="matroska")
+        self._track = self._output.add_stream_from_template(stream)
+
+    def take(self, packet: Any, time_s: float) -> None:
+        """Copy one packet."""
+        packet.stream = self._track
+        self._output.mux(packet)
+        self.packets += 1
+        self.latest_s = max(self.latest_s, time_s)
+
+    def whole(self, end_s: float) -> tuple[float, float]:
+        """Finish the file; gives when it begins and ends, from the first packet of all."""
+        self._output.close()
+        return max(0.0, self.start_s - self.first_s), max(0.0, max(end_s, self.latest_s) - self.first_s)
 
 
 def transcode(

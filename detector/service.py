@@ -53,9 +53,11 @@ _CHUNK_BYTES = 1 << 20
 #: Re-encoded and scaled copies score .95 and more; a crop of 10 % scores .81. Below this the copy may be cut out,
 #: and without kept pictures only the mark tells from where.
 CLEAR_LIKENESS_SCORE = 0.93
-_OF_A_STREAM = ManifestReport(
-    CredentialState.ABSENT, problem="its segments came without an initialisation that could carry one"
+_OF_A_PIECE = ManifestReport(
+    CredentialState.ABSENT,
+    problem="this is a piece of something longer, which came without an initialisation that could carry one",
 )
+_BY_WINDOW = "the pictures of this long file are judged window by window"
 _C2PA = b"c2pa"
 _SPARSE = (
     f"Of each second {SAMPLES_PER_S} pictures were looked at, and no leads were looked for: a trusted credential "
@@ -98,23 +100,46 @@ class Detector:
         is_segment: bool = False,
         parts: tuple[int, ...] = (),
         provisos: tuple[str, ...] = (),
+        narrow: str = "",
     ) -> Verdict:
         """The verdict on the file at `path`. Whatever the file holds ends in a verdict, never in an error.
 
         A piece of a stream (`is_segment`, `detector.streams`) was put together here: its credential lies in the
         initialisation and is bound to each segment. `parts` says how many bytes the initialisation and then each
         segment has; without it only the pictures are judged. `provisos` are sentences for the verdict's limits:
-        what the caller knows of how the file came to be.
+        what the caller knows of how the file came to be. `narrow` is a reason, in
+        words, to leave out the dear searches.
 
         Raises:
             MissingInput: there is no such file, or it may not be read.
             ServiceUnreachable: the repository can't be asked.
         """
-        findings = self.gather(path, progress=progress, is_segment=is_segment, parts=parts)
+        findings = self.gather(path, progress=progress, is_segment=is_segment, parts=parts, narrow=narrow)
         return fuse(replace(findings, provisos=(*findings.provisos, *provisos)))
 
+    def vouched(self, path: Path) -> Verdict:
+        """What the credential of a long file says of all its bytes; no picture is looked at. Raises as `verify`."""
+        try:
+            facts, _ = self._hashed(path)
+        except MissingInput:
+            raise
+        except UnreadableInput as error:
+            return fuse(self._unopened(path, error))
+        report = self._credential(path, is_segment=False, parts=())
+        pictures = pictures_of_file(path, report)
+        unseen = MarkReading(not_examined=_BY_WINDOW)
+        findings = Findings(file=video_facts(None) | facts, manifest=report, pixel=unseen, noise=unseen)
+        findings = replace(findings, policy=self._policy(report, None))
+        return fuse(replace(findings, history=_history(findings, pictures)))
+
     def gather(
-        self, path: Path, *, progress: Progress = silent, is_segment: bool = False, parts: tuple[int, ...] = ()
+        self,
+        path: Path,
+        *,
+        progress: Progress = silent,
+        is_segment: bool = False,
+        parts: tuple[int, ...] = (),
+        narrow: str = "",
     ) -> Findings:
         """Everything that can be read from the file, unjudged. Raises as `verify` does."""
         progress(0.0)
@@ -138,9 +163,9 @@ class Detector:
         joined = () if is_one else recovery.joined(pictures, alike.release if alike is not None else None)
         settled = settled or (_JOINED if joined else "")
         progress(0.4)
-        pictures = self._searched(pictures, settled, progress)
+        pictures = self._searched(pictures, settled or narrow, progress)
         progress(0.8)
-        noise = self._noise_reading(pictures, settled, progress)
+        noise = self._noise_reading(pictures, settled or narrow, progress)
         progress(0.95)
         findings = self._findings(pictures, noise, report, recovery, alike, joined)
         progress(1.0)
@@ -191,7 +216,7 @@ class Detector:
         if is_segment:
             now = self.clock.now()
             is_split = len(parts) > 1
-            return read_segments_sandboxed(path, parts, self.trust, now=now) if is_split else _OF_A_STREAM
+            return read_segments_sandboxed(path, parts, self.trust, now=now) if is_split else _OF_A_PIECE
         return read_manifest_sandboxed(path, self.trust, CREDENTIAL_LIMITS, now=self.clock.now())
 
     def _pictures(

@@ -205,10 +205,14 @@ class ConfinedChild:
         for record, _ in self.records():
             if record.kind != wire.REPLY:
                 raise self._death()
-            try:
-                yield self._body(record)
-            except wire.BrokenPipe as error:
-                raise self._death() from error
+            yield self.reply_in(record)
+
+    def reply_in(self, record: wire.Record) -> Any:
+        """The JSON value of a reply's record. Raises as `records` does."""
+        try:
+            return self._body(record)
+        except wire.BrokenPipe as error:
+            raise self._death() from error
 
     def _reported(self, fault: Any) -> UnreadableInput:
         if not isinstance(fault, dict):

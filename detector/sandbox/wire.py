@@ -11,7 +11,7 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-REPLY, FRAME, END, FAULT = b"J", b"F", b"Z", b"E"
+REPLY, FRAME, BYTES, END, FAULT = b"J", b"F", b"B", b"Z", b"E"
 RECORD = struct.Struct("<cQ")
 FRAME_HEADER = struct.Struct("<dII")
 

@@ -2,20 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.errors import RequirementNotMet, ServiceUnreachable, UnreadableInput, UsageError
+from core.errors import RequirementNotMet, UnreadableInput, UsageError
 from reelproof.cli.addresses import fetched, is_address, kept_for_now, stream_limits
 from reelproof.cli.output import json_line, note, out, show_json, watching
+from reelproof.cli.windows import judge_long_file, judge_stream, judge_windows
 from reelproof.settings import load_settings
 
 if TYPE_CHECKING:
-    from detector.streams import SegmentedStream, Window
     from detector.verdict import Verdict
     from reelproof.wiring import Services
 
@@ -61,7 +61,8 @@ def verify(
 ) -> None:
     """Say where clips come from and what that rests on. A folder or many files is a batch, one line each; a stream
     in segments (.m3u8, .mpd with its files) one line for every ten seconds. An https address is fetched, and the
-    segments that a playlist there names; nothing of it is kept.
+    segments that a playlist there names; nothing of it is kept. One clip of over ten minutes is judged minute by
+    minute, after its credential, unless a report of it is asked for.
     """
     from detector.verdict import Conclusion
 
@@ -91,7 +92,9 @@ def verify(
 def _on_disk(
     named: list[str], as_json: bool, written: "_Written", resume: Path | None
 ) -> tuple[list[str], list[str]]:
-    """Every clip (or window of a stream) and its conclusion."""
+    """Every clip (or window of a stream or of a long file) and its conclusion."""
+    from detector.longfiles import long_duration_s
+
     clips = _clips_under([Path(one) for one in named])
     if written.is_asked and len(clips) != 1:
         raise UsageError(
@@ -104,6 +107,10 @@ def _on_disk(
         return [str(clips[0])] * len(conclusions), conclusions
     written.refuse_follow()
     if len(clips) == 1 and resume is None:
+        duration_s = None if written.is_asked else long_duration_s(clips[0])
+        if duration_s is not None:
+            conclusions = judge_long_file(_services(), clips[0], duration_s, as_json)
+            return [str(clips[0])] * len(conclusions), conclusions
         conclusions = [_one(clips[0], as_json, written)]
     else:
         conclusions = _batch(clips, as_json, resume)
@@ -130,8 +137,9 @@ def _at_address(url: str, as_json: bool, written: "_Written") -> list[str]:
     if is_playlist(answer):
         written.refuse_for_streams()
         if written.follow:
-            return _windows(followed_behind(answer, limits, Pace(written.for_s)), url, as_json, is_followed=True)
-        return _stream(stream_behind(answer, limits), url, as_json)
+            windows = followed_behind(answer, limits, Pace(written.for_s))
+            return judge_windows(_services(), windows, url, as_json, is_followed=True)
+        return judge_stream(_services(), stream_behind(answer, limits), url, as_json)
     written.refuse_follow()
     with kept_for_now(answer) as clip:
         return [_one(clip, as_json, written)]
@@ -204,51 +212,8 @@ def _playlist(playlist: Path, as_json: bool, written: _Written) -> list[str]:
     written.refuse_for_streams()
     if written.follow:
         windows = followed(Piece(playlist), ON_DISK, Pace(written.for_s))
-        return _windows(windows, str(playlist), as_json, is_followed=True)
-    return _stream(SegmentedStream.opened(playlist), str(playlist), as_json)
-
-
-def _stream(stream: "SegmentedStream", place: str, as_json: bool) -> list[str]:
-    """Every window's conclusion of what stands in a playlist."""
-    if stream.is_live:
-        note("the playlist has no end yet: what stands in it now is judged; --follow goes on as it grows")
-    return _windows(stream.windows(), place, as_json)
-
-
-def _windows(windows: Iterable["Window"], place: str, as_json: bool, *, is_followed: bool = False) -> list[str]:
-    """Every window's conclusion, told as soon as it is there.
-
-    One of a live stream whose segments are gone by now is told and passed over; Ctrl-C ends what is followed.
-    """
-    services, conclusions = _services(), []
-    try:
-        for window in windows:
-            if window.missed:
-                note(f"{window.missed} segments were gone before they could be read")
-            try:
-                with window.joined_parts() as (clip, parts):
-                    found = services.detector.verify(clip, is_segment=True, parts=parts).to_json()
-            except (UnreadableInput, ServiceUnreachable) as error:
-                if not is_followed or error.code == "too_large":
-                    raise
-                note(f"{error}")
-                found = {"conclusion": "unreadable", "headline": "Its segments can't be read any more."}
-            conclusions.append(str(found["conclusion"]))
-            _tell_window(window, found, place, as_json)
-    except KeyboardInterrupt:
-        if not is_followed:
-            raise
-        note("stopped: the windows above are judged, what came after them is not")
-    return conclusions
-
-
-def _tell_window(window: "Window", found: dict[str, Any], place: str, as_json: bool) -> None:
-    if as_json:
-        at = {"path": place, "start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
-        show_json({**found, **at}, pretty=False)
-    else:
-        at_s = f"{window.start_s:8.1f}-{window.end_s:.1f} s"
-        out.print(f"{found['conclusion']:<17} {at_s:<18} {found['headline']}", markup=False)
+        return judge_windows(_services(), windows, str(playlist), as_json, is_followed=True)
+    return judge_stream(_services(), SegmentedStream.opened(playlist), str(playlist), as_json)
 
 
 def _batch(clips: list[Path], as_json: bool, resume: Path | None) -> list[str]:

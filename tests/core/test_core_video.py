@@ -258,3 +258,13 @@ def test_frames_that_are_left_out_count_all_the_same(tmp_path: Path) -> None:
     write_clip(Clip.from_array(moving_square(20), 30), path, crf=10)
     with pytest.raises(UnreadableInput, match="12 frames"):
         list(sparse_frames(path, open_clip(path).info, 8, DecodeLimits(max_frames=12)))
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_remuxed_clip_keeps_every_picture(tmp_path: Path, suffix: str) -> None:
+    """From Matroska with reordered pictures too, whose first packets have no decoding time."""
+    first, second = tmp_path / "a.mkv", tmp_path / f"b{suffix}"
+    write_clip(Clip.from_array(moving_square(20), 12), first, crf=10)
+    remux(first, second)
+    assert np.array_equal(open_clip(second).to_array(), open_clip(first).to_array())
+    assert len(open_clip(second).to_array()) == 20

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from detector import following
+from detector import following, longfiles
 from provenance.fetching import Fetched
 from reelproof.cli import addresses, verifying
 from tests.detector.segmenting import Site, served
+from tests.detector.test_detector_long_files import encoded
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -39,6 +40,47 @@ def test_a_stream_for_people_and_what_is_required_of_it(command: Command, tmp_pa
     code, said, _ = command("verify", stream(tmp_path, 2), "--require", "verified")
     assert code == 4
     assert "0.0-12.0 s" in said
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight seconds with a key frame each second, where clips over three seconds are long and windows have two."""
+    for name, value in (("LONG_S", 3.0), ("WINDOW_S", 2.0), ("_SMALL_BYTES", 0)):
+        monkeypatch.setattr(longfiles, name, value)
+    return encoded(tmp_path, "long.mp4", "libx264")
+
+
+def test_a_long_clip_is_judged_window_by_window(command: Command, long_clip: Path) -> None:
+    """First what its credential says of all of it, then a line for each window; without one, all of them count."""
+    code, said, _ = command("verify", long_clip, "--json")
+    lines = [json.loads(line) for line in said.splitlines()]
+    times = [(round(one["start_s"]), round(one["end_s"])) for one in lines]
+    assert (code, times) == (0, [(0, 8), (0, 2), (2, 4), (4, 6), (6, 8)])
+    assert {one["conclusion"] for one in lines} == {"no_evidence"}
+    narrowed = [any("other stretches of this long file" in limit for limit in one["limits"]) for one in lines[1:]]
+    assert narrowed == [False, False, True, False]
+    code, said, _ = command("verify", long_clip, "--require", "verified")
+    assert code == 4
+    assert "0.0-8.0 s" in said
+
+
+def test_a_report_of_a_long_clip_is_of_all_of_it(command: Command, long_clip: Path, tmp_path: Path) -> None:
+    """Where a page is asked for, the clip is judged in one, as a short one is."""
+    code, said, _ = command("verify", long_clip, "--json", "--html", tmp_path / "report.html")
+    assert code == 0
+    assert "start_s" not in json.loads(said)
+    assert (tmp_path / "report.html").stat().st_size > 1_000
+
+
+def test_a_long_clip_with_a_credential_is_what_that_says(
+    command: Command, long_clip: Path, tmp_path: Path
+) -> None:
+    """Signed and whole, the file counts as verified whatever its windows show by themselves."""
+    sealed = tmp_path / "sealed.mp4"
+    assert command("seal", long_clip, "--output", sealed)[0] == 0
+    code, said, _ = command("verify", sealed, "--json", "--require", "verified")
+    assert code == 0
+    assert json.loads(said.splitlines()[0])["conclusion"] == "verified"
 
 
 @pytest.mark.parametrize("option", ["--html", "--pdf", "--bundle-out"])
