@@ -245,15 +245,27 @@ def _compared(ours: _Floats, theirs: _Floats) -> tuple[_Floats, _Floats]:
     """The correlation of each row with its counterpart, and how far off each pixel lies (grey levels; as `ours`).
 
     Gain and offset are those of the three quarters of pixels that fit them best, over which the correlation goes
-    too: a caption or a small picture laid over the rest does not count.
+    too: a caption or a small picture laid over the rest does not count. They are looked for from two sides: from
+    the best fit to all pixels, and from no change at all, which a dark bar with white letters doesn't pull away.
     """
-    weights = np.ones_like(ours)
-    rank = int(_FITTING_SHARE * ours.shape[1])
+    change = theirs - ours
+    unchanged = np.abs(change - np.median(change, axis=1, keepdims=True))
+    found = [_fitted(ours, theirs, weights) for weights in (np.ones_like(ours), _nearest(unchanged))]
+    better = found[1][0] > found[0][0]
+    return np.where(better, found[1][0], found[0][0]), np.where(better[:, None], found[1][1], found[0][1])
+
+
+def _nearest(away: _Floats) -> _Floats:
+    """1 for the pixels of each row that lie least off, 0 for the others."""
+    rank = int(_FITTING_SHARE * away.shape[1])
+    return np.asarray(away <= np.partition(away, rank - 1, axis=1)[:, rank - 1 : rank], np.float32)
+
+
+def _fitted(ours: _Floats, theirs: _Floats, weights: _Floats) -> tuple[_Floats, _Floats]:
+    """Correlation of each row and how far off each pixel lies, after rounds of fitting what fitted best."""
     for _ in range(_FITTING_ROUNDS):
         left, right, gain = _centred(ours, theirs, weights)
-        away = np.abs(right - gain * left)
-        limit = np.partition(away, rank - 1, axis=1)[:, rank - 1 : rank]
-        weights = (away <= limit).astype(np.float32)
+        weights = _nearest(np.abs(right - gain * left))
     left, right, gain = _centred(ours, theirs, weights)
     sizes = np.sqrt((weights * left**2).sum(axis=1) * (weights * right**2).sum(axis=1))
     likeness = np.asarray((weights * left * right).sum(axis=1) / np.maximum(sizes, 1e-6), np.float32)
