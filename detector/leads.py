@@ -25,7 +25,7 @@ _SIDE_PX = 32
 #: A minute at 25 frames a second: pairs of frames are compared, so the cost grows with the square: here 0.8 s.
 MAX_FRAMES = 1_500
 #: A repeat must last so long, and its frames be this much nearer to each other than to their neighbours.
-_REPEAT_S, _REPEAT_SHARE, _MOVING_LEVELS = 0.3, 0.4, 1.0
+_REPEAT_S, _REPEAT_SHARE, _MOVING_LEVELS = 0.3, 0.6, 0.3
 _FREEZE_S, _FREEZE_SHARE = 0.15, 0.12
 _JUMP_TIMES = 4.0
 #: Half as much again as the highest of 68 files encoded once, of the clips that it was chosen on (0.79).
@@ -128,7 +128,7 @@ def leads_of(collected: SmallPictures) -> tuple[Lead, ...]:
     found = [
         *_cuts(times, changes),
         *_freezes(times, changes, frame_s),
-        *_repeats(times, pictures, changes, frame_s),
+        *_repeats(times, pictures, frame_s),
         *_earlier_encodings(times, footprint_of(collected.codings)),
     ]
     return tuple(sorted(found, key=lambda one: one.start_s)[:_MAX_LEADS])
@@ -147,10 +147,12 @@ def _freezes(times: NDArray[np.float64], changes: Values, frame_s: float) -> Ite
             yield Lead("frozen_frames", float(times[start]), float(times[end]))
 
 
-def _repeats(times: NDArray[np.float64], pictures: Values, changes: Values, frame_s: float) -> Iterator[Lead]:
+def _repeats(times: NDArray[np.float64], pictures: Values, frame_s: float) -> Iterator[Lead]:
     """Runs of frames that stand earlier in the clip too: nearer to those than to the frames beside them."""
     shortest = max(4, round(_REPEAT_S / frame_s))
     pictures = _coarser(pictures)
+    # Of the same coarse pictures: in finer ones noise changes more, and a noisy still would repeat itself.
+    changes = np.abs(np.diff(pictures, axis=0)).mean(axis=1)
     moving = np.append(changes, changes[-1])
     # The least of a frame's change over its neighbourhood: a cut beside it is no motion.
     usual = np.array([np.median(moving[max(0, i - 4) : i + 5]) for i in range(len(moving))])
