@@ -148,12 +148,14 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """False alarms over files encoded once, and found over files encoded twice, by their encodings."""
     once: dict[str, list[bool]] = defaultdict(list)
     twice: dict[str, list[bool]] = defaultdict(list)
+    right = 0
     for row in rows:
         is_told = row["score"] is not None and row["score"] > FOOTPRINT_SCORE
         if not row["first"]:
             once[row["second"]].append(is_told)
         elif _can_be_told(row):
             twice[f"{row['first']}, then {row['second']}"].append(is_told)
+            right += is_told and row["distance"] == int(row["first"].split()[-1])
     grouped = [told for case, found in twice.items() if f"up to {_UNBROKEN}" not in case for told in found]
     return {
         "encoded_before": {
@@ -162,6 +164,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "false": sum(map(sum, once.values())),
             "untouched": sum(map(len, once.values())),
         },
+        "distance_right": right,
         "found_by_case": {case: [sum(found), len(found)] for case, found in twice.items()},
         "false_by_case": {case: [sum(found), len(found)] for case, found in once.items()},
         "auc": _area([row["score"] or 0.0 for row in rows if not row["first"]], rows),

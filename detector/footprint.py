@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.clip import Coding
 
-#: Frames looked at. Shuffling and combing 600 takes 0.25 s.
+#: Frames looked at: every one of them is combed at every distance, in every order.
 MAX_FRAMES = 600
 #: Distances looked for, in frames, and how often at least the place must come.
 SHORTEST, LONGEST, LEAST_PLACES = 8, 64, 3
