@@ -38,9 +38,9 @@ Values = NDArray[np.float32]
 #: Of each kind: found where it was made, of how many; told of untouched clips, of how many (real clips, `python -m
 #: bench.detector_leads`). What is told of untouched clips are mostly own cuts. `encoded_before`: held-out clips.
 RATES: dict[str, tuple[int, int, int, int]] = {
-    "repeated_frames": (6, 13, 0, 13),
-    "frozen_frames": (9, 13, 0, 13),
-    "cut": (13, 13, 1, 13),
+    "repeated_frames": (31, 63, 0, 63),
+    "frozen_frames": (45, 63, 0, 63),
+    "cut": (63, 63, 7, 63),
     "encoded_before": (85, 193, 1, 110),
 }
 _WORDS = {
