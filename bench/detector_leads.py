@@ -1,11 +1,12 @@
 """How far leads can be trusted: clips untouched, and changed in the ways that leads are meant to show.
 
-    python -m bench.detector_leads [--quick] [--clips N] [--part pictures|encodings] [--rows FILE] [--json]
+    python -m bench.detector_leads [--quick] [--clips N] [--part PART] [--rows FILE] [--json]
 
 Needs the real clips beside the repository (REELPROOF_SHARED). `pictures`: repeats, stills and cuts put into clips
-(bench/leads_pictures.py). `encodings`: clips encoded once and twice (bench/leads_encodings.py). Thresholds were
-chosen on one half of the clips, by a hash of their names; both halves are told. With `--rows FILE` every case is
-kept as one JSON line, and another run goes on where that file ends. It takes a quarter of an hour of one thread.
+(bench/leads_pictures.py). `encodings`: clips encoded once and twice (bench/leads_encodings.py). `as_they_came`:
+what is told of the clips themselves. Thresholds were chosen on one half of the clips, by a hash of their names;
+both halves are told. With `--rows FILE` every case is kept as one JSON line, and another run goes on where that
+file ends. It takes a quarter of an hour of one thread.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from bench import leads_encodings, leads_pictures
 from bench.detector_changes import shared_clips
 
 Row = dict[str, Any]
-PARTS = ("pictures", "encodings")
+PARTS = ("pictures", "encodings", "as_they_came")
 
 
 def measure(part: str, clips: list[Path], known: list[Row]) -> Iterator[Row]:
@@ -32,9 +33,25 @@ def measure(part: str, clips: list[Path], known: list[Row]) -> Iterator[Row]:
         whole = {name for name, count in counts.items() if count == 1 + len(leads_pictures.KINDS)}
         yield from leads_pictures.rows_of(clips, whole)
         return
+    if part == "as_they_came":
+        names = {row["clip"] for row in known}
+        yield from (leads_encodings.untouched_row(path) for path in clips if path.name not in names)
+        return
     for path in clips:
         cases = {(row["first"], row["second"]) for row in known if row["clip"] == path.name}
         yield from leads_encodings.rows_of(path, cases)
+
+
+def figures_of(rows: list[Row]) -> dict[str, Any]:
+    """Every part that has rows, over all clips and by half."""
+    figures: dict[str, Any] = {"schema": "reelproof.bench.detector-leads/2"}
+    for part, summary in (("pictures", leads_pictures.summary), ("encodings", leads_encodings.summary)):
+        kept = [row for row in rows if row["part"] == part]
+        halves = {half: [row for row in kept if row["half"] == half] for half in ("chosen on", "held out")}
+        if kept:
+            figures[part] = {"all": summary(kept), **{half: summary(found) for half, found in halves.items()}}
+    came = [row for row in rows if row["part"] == "as_they_came"]
+    return figures | ({"as_they_came": leads_encodings.untouched_summary(came)} if came else {})
 
 
 def main() -> None:
@@ -57,11 +74,7 @@ def main() -> None:
                 with given.rows.open("a") as log:
                     log.write(json.dumps(rows[-1]) + "\n")
     names = {path.name for path in chosen}
-    figures: dict[str, Any] = {"schema": "reelproof.bench.detector-leads/2"}
-    for part, summary in (("pictures", leads_pictures.summary), ("encodings", leads_encodings.summary)):
-        of_part = [row for row in rows if row["part"] == part and row["clip"] in names]
-        halves = {half: [row for row in of_part if row["half"] == half] for half in ("chosen on", "held out")}
-        figures[part] = {"all": summary(of_part), **{half: summary(kept) for half, kept in halves.items()}}
+    figures = figures_of([row for row in rows if row["clip"] in names])
     print(json.dumps(figures) if given.json else json.dumps(figures, indent=1))
 
 

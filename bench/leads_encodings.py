@@ -138,6 +138,18 @@ def rows_of(path: Path, done: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
                 yield {**known, **measured(two, first, second)}
 
 
+def untouched_row(path: Path) -> dict[str, Any]:
+    """One clip as it came, whatever was done to it before: nobody knows what is right."""
+    return {"clip": path.name, "half": "unknown", **measured(path, "unknown", "unknown")}
+
+
+def untouched_summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How many clips can be told of, and those told, with the distance."""
+    known = [row for row in rows if row["score"] is not None]
+    told = {row["clip"]: row["distance"] for row in known if row["score"] > FOOTPRINT_SCORE}
+    return {"clips": len(rows), "telling": len(known), "told": told}
+
+
 def _can_be_told(row: dict[str, Any]) -> bool:
     """Whether the first encoding's key frames come often enough; groups up to 250 never do, and are told apart."""
     group = int(row["first"].split()[-1])
