@@ -6,7 +6,7 @@ Needs the real clips beside the repository (REELPROOF_SHARED). `pictures`: repea
 (bench/leads_pictures.py). `encodings`: clips encoded once and twice (bench/leads_encodings.py). `as_they_came`:
 what is told of the clips themselves. Thresholds were chosen on one half of the clips, by a hash of their names;
 both halves are told. With `--rows FILE` every case is kept as one JSON line, and another run goes on where that
-file ends. It takes a quarter of an hour of one thread.
+file ends. It takes about twenty minutes of one thread of a busy machine.
 """
 
 import argparse
