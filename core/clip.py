@@ -15,11 +15,23 @@ from numpy.typing import NDArray
 RGB = NDArray[np.uint8]
 
 
+class Coding(NamedTuple):
+    """How a file holds one frame: `kind` is I, P or B, or ? for others.
+
+    `intra_share` is the share (0 to 1) of a P frame's area that is coded from nothing before it, None for the other
+    kinds.
+    """
+
+    kind: str
+    intra_share: float | None = None
+
+
 class Frame(NamedTuple):
-    """One picture and when it is shown, in seconds from the clip's start."""
+    """One picture and when it is shown, in seconds from the clip's start. `coding` is None where nobody asked."""
 
     time_s: float
     rgb: RGB
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ from typing import Any, BinaryIO, Protocol
 import av
 import av.error
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
+from av.video.frame import PictureType
 
 from core.ahead import ahead
-from core.clip import RGB, Clip, ClipInfo, Frame
+from core.clip import RGB, Clip, ClipInfo, Coding, Frame
 from core.errors import UnreadableInput, UsageError
 from core.progress import Progress, silent
 
@@ -36,6 +38,8 @@ _HD_HEIGHT_PX = 720  # untagged video is BT.709 from here up, BT.601 below: what
 _BT709, _BT601 = 1, 5
 _LIMITED, _FULL = 1, 2
 _MAX_DAMAGED_PACKETS = 1_000
+_KINDS = {int(PictureType.I): "I", int(PictureType.P): "P", int(PictureType.B): "B"}
+_VECTOR_CODECS = ("h264",)  # of what is common, the one whose decoder tells its motion vectors
 
 _DECODE_FAULTS = (av.error.FFmpegError, OSError, UnicodeDecodeError, IndexError, ValueError)
 
@@ -199,12 +203,15 @@ def container_tags(source: Source) -> dict[str, str]:
         return {str(key): str(value) for key, value in container.metadata.items()}
 
 
-def _decoded(source: Source, limits: DecodeLimits) -> Iterator[Any]:
+def _decoded(source: Source, limits: DecodeLimits, *, with_vectors: bool = False) -> Iterator[Any]:
     """PyAV frames in display order. Damaged packets are skipped: what still decodes is what people see."""
     with _opened(source) as container:
         stream = _video_stream(container)
         stream.thread_type = "AUTO"
-        stream.codec_context.options = {"max_pixels": str(limits.max_frame_pixels)}
+        options = {"max_pixels": str(limits.max_frame_pixels)}
+        if with_vectors and stream.codec_context.name in _VECTOR_CODECS:
+            options["flags2"] = "+export_mvs"
+        stream.codec_context.options = options
         damaged = 0
         try:
             for packet in container.demux(stream):
@@ -238,12 +245,28 @@ def _to_rgb(frame: Any) -> RGB:
     return np.ascontiguousarray(upright, dtype=np.uint8)
 
 
-def _frames(source: Source, limits: DecodeLimits, fps: Fraction, per_s: int | None = None) -> Iterator[Frame]:
+def _coding(frame: Any) -> Coding:
+    """The frame's kind, and for a P frame how much of it no motion vector fills: intra blocks have none."""
+    kind = _KINDS.get(int(frame.pict_type), "?")
+    if kind != "P":
+        return Coding(kind)
+    # Not `frame.side_data`: that ties the frame into a circle, and such frames fill the child's memory.
+    side_data: Any = SideDataContainer
+    vectors = side_data(frame).get("MOTION_VECTORS")
+    blocks = None if vectors is None else vectors.to_ndarray()
+    filled = 0 if blocks is None else int((blocks["w"].astype(np.int64) * blocks["h"]).sum())
+    return Coding(kind, float(np.clip(1 - filled / (frame.width * frame.height), 0, 1)))
+
+
+def _frames(
+    source: Source, limits: DecodeLimits, info: ClipInfo, *, with_coding: bool = False, per_s: int | None = None
+) -> Iterator[Frame]:
     start_s: float | None = None
     pixels = 0
     latest_s = -1.0
     given = -1
-    for count, frame in enumerate(_decoded(source, limits)):
+    with_coding = with_coding and info.codec in _VECTOR_CODECS
+    for count, frame in enumerate(_decoded(source, limits, with_vectors=with_coding)):
         _check_size(frame.width, frame.height, limits)
         pixels += frame.width * frame.height
         if count >= limits.max_frames or pixels > limits.max_total_pixels:
@@ -252,24 +275,26 @@ def _frames(source: Source, limits: DecodeLimits, fps: Fraction, per_s: int | No
                 "decode_budget",
                 "Cut the clip into shorter pieces, or raise the decode limits.",
             )
-        shown_s = frame.time if frame.time is not None else latest_s + float(1 / fps)
+        shown_s = frame.time if frame.time is not None else latest_s + float(1 / info.fps)
         start_s = shown_s if start_s is None else start_s
         latest_s = max(shown_s - start_s, latest_s + 1e-6)
         if per_s is not None:
             if (place := int(latest_s * per_s + 1e-6)) == given:
                 continue
             given = place
-        yield Frame(latest_s, _to_rgb(frame))
+        yield Frame(latest_s, _to_rgb(frame), _coding(frame) if with_coding else None)
 
 
-def open_clip(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> Clip:
+def open_clip(source: Source, limits: DecodeLimits = DEFAULT_LIMITS, *, with_coding: bool = False) -> Clip:
     """A clip over a file; every reading decodes anew, from the first frame, in constant memory.
+
+    `with_coding`: the frames of H.264 video say how they are coded; those of others have None there.
 
     Raises:
         UnreadableInput: at once when the file holds no decodable video; while reading when a limit is passed.
     """
     info = probe(source, limits)
-    return Clip(info, lambda: _frames(source, limits, info.fps))
+    return Clip(info, lambda: _frames(source, limits, info, with_coding=with_coding))
 
 
 def sparse_frames(
@@ -282,7 +307,7 @@ def sparse_frames(
     Raises:
         UnreadableInput: a limit is passed.
     """
-    return _frames(source, limits, info.fps, per_s)
+    return _frames(source, limits, info, per_s=per_s)
 
 
 class _AudioCopy:

@@ -137,8 +137,8 @@ def _edits(verdict: Verdict) -> list[str]:
 def _lead(one: Mapping[str, Any]) -> dict[str, str]:
     """A lead in words, and how far that kind can be trusted."""
     rates = (
-        f"found in {100 * one['found_rate']:.0f} % of {one['measured_on']} clips changed so; told of "
-        f"{100 * one['false_rate']:.0f} % of the same clips untouched"
+        f"found in {100 * one['found_rate']:.0f} % of {one['found_of']} files changed so; told of "
+        f"{100 * one['false_rate']:.0f} % of {one['measured_on']} untouched"
     )
     return {"says": one["says"][:1].upper() + one["says"][1:] + ".", "rates": rates}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.clip import ClipInfo
+from core.clip import ClipInfo, Coding
 from core.errors import UnreadableInput
 from core.video import DecodeLimits, container_tags, open_clip, sparse_frames
 from detector.sandbox import wire
@@ -57,7 +57,7 @@ def _tags(bench: Bench) -> dict[str, str]:
 def stream_video(bench: Bench) -> None:
     """Send the clip's info and tags, then as raw RGB every frame, or so many a second as the parent then tells."""
     limits = _decode_limits(bench.limits, os.fstat(bench.file.fileno()).st_size)
-    clip = open_clip(bench.file, limits)
+    clip = open_clip(bench.file, limits, with_coding=True)
     bench.reply({"info": _info_json(clip.info), "tags": _tags(bench)})
     expected = (clip.info.height_px, clip.info.width_px, 3)
     per_s = bench.next_number()
@@ -69,7 +69,13 @@ def stream_video(bench: Bench) -> None:
                 hint="Encode the clip again at one size.",
             )
         head = wire.FRAME_HEADER.pack(frame.time_s, *frame.rgb.shape[:2])
-        wire.send(bench.output, wire.FRAME, head, frame.rgb.data)
+        wire.send(bench.output, wire.FRAME, head, _packed(frame.coding), frame.rgb.data)
+
+
+def _packed(coding: Coding | None) -> bytes:
+    if coding is None:
+        return wire.CODING.pack(b"\0", -1.0)
+    return wire.CODING.pack(coding.kind.encode(), -1.0 if coding.intra_share is None else coding.intra_share)
 
 
 def _is_refused(attempt: Callable[[], object]) -> bool:

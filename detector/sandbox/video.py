@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.clip import Clip, ClipInfo, Frame
+from core.clip import Clip, ClipInfo, Coding, Frame
 from detector.sandbox import wire
 from detector.sandbox.limits import SandboxLimits
 from detector.sandbox.parent import ConfinedChild, opened_input, unreadable
@@ -156,10 +156,19 @@ class SandboxedVideo:
 
 def _frame(record: wire.Record, reader: wire.Reader, info: ClipInfo) -> Frame:
     expected = info.height_px * info.width_px * 3
-    if record.kind != wire.FRAME or record.length != wire.FRAME_HEADER.size + expected:
+    if record.kind != wire.FRAME or record.length != wire.FRAME_HEADER.size + wire.CODING.size + expected:
         raise _unbelievable("frame")
     time_s, height, width = wire.FRAME_HEADER.unpack(reader.exactly(wire.FRAME_HEADER.size))
     if (height, width) != (info.height_px, info.width_px) or not 0 <= time_s < 1e9:
         raise _unbelievable("frame")
+    coding = _coding(*wire.CODING.unpack(reader.exactly(wire.CODING.size)))
     rgb = np.frombuffer(reader.exactly(expected), np.uint8).reshape(height, width, 3)
-    return Frame(time_s, rgb)
+    return Frame(time_s, rgb, coding)
+
+
+def _coding(kind: bytes, share: float) -> Coding | None:
+    if kind == b"\0":
+        return None
+    if kind not in (b"I", b"P", b"B", b"?") or not share <= 1:
+        raise _unbelievable("frame")
+    return Coding(kind.decode(), share if share >= 0 else None)

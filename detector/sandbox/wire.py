@@ -1,7 +1,8 @@
 """The one-way pipe from a confined child to its parent: records of a kind, a length and a body.
 
 The child is not trusted: the parent checks every kind, length and size before it reads or keeps a byte.
-A frame's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB.
+A picture's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB. Frames
+of a video have five more bytes before the pixels: how the frame is coded, and what share of it without motion.
 """
 
 import json
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 REPLY, FRAME, BYTES, END, FAULT = b"J", b"F", b"B", b"Z", b"E"
 RECORD = struct.Struct("<cQ")
 FRAME_HEADER = struct.Struct("<dII")
+#: The kind is I, P, B or ?, or a zero byte where none is known; a share below zero stands for none.
+CODING = struct.Struct("<cf")
 
 
 class BrokenPipe(Exception):

@@ -72,9 +72,7 @@ def test_a_report_of_a_long_clip_is_of_all_of_it(command: Command, long_clip: Pa
     assert (tmp_path / "report.html").stat().st_size > 1_000
 
 
-def test_a_long_clip_with_a_credential_is_what_that_says(
-    command: Command, long_clip: Path, tmp_path: Path
-) -> None:
+def test_a_long_clip_with_a_credential_is_what_that_says(command: Command, long_clip: Path, tmp_path: Path) -> None:
     """Signed and whole, the file counts as verified whatever its windows show by themselves."""
     sealed = tmp_path / "sealed.mp4"
     assert command("seal", long_clip, "--output", sealed)[0] == 0
