@@ -1,7 +1,7 @@
 """Video files in and out, one frame in memory at a time. The only module that imports PyAV.
 
 Reading: any container on the white list, rotated upright, converted to 8-bit RGB with the stream's own
-matrix and range, timed from the first frame. Nothing but the given file is ever opened: no sibling
+matrix and range, timed from the first frame; the sound as mono samples on the same time. Nothing but the given file is ever opened: no sibling
 files, no playlists, no network. Writing: MP4 with H.264 (or another codec by name), BT.709 limited
 range, audio packets copied untouched from another file.
 
@@ -23,6 +23,7 @@ from core.ahead import ahead
 from core.clip import RGB, Clip, ClipInfo, Frame
 from core.errors import UnreadableInput, UsageError
 from core.progress import Progress, silent
+from core.sound import MAX_SOUND_S, SOUND_RATE_HZ, Sound
 
 READABLE_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,ivf,h264,hevc,m4v,yuv4mpegpipe"
@@ -34,6 +35,7 @@ _HD_HEIGHT_PX = 720  # untagged video is BT.709 from here up, BT.601 below: what
 _BT709, _BT601 = 1, 5
 _LIMITED, _FULL = 1, 2
 _MAX_DAMAGED_PACKETS = 1_000
+_SOUND_GAP_S = 0.1  # smaller jumps in a track's times are a container's rounding
 
 _DECODE_FAULTS = (av.error.FFmpegError, OSError, UnicodeDecodeError, IndexError, ValueError)
 
@@ -255,6 +257,94 @@ def open_clip(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> Clip:
     """
     info = probe(source, limits)
     return Clip(info, lambda: _frames(source, limits, info.fps))
+
+
+def read_sound(source: Source, rate_hz: int = SOUND_RATE_HZ, max_s: float = MAX_SOUND_S) -> Sound | None:
+    """The first sound track as mono samples from the first picture on, at most `max_s` of it; None without a track.
+
+    Damaged packets are skipped and leave silence, and the sound says so.
+
+    Raises:
+        UnreadableInput: no media file at all.
+    """
+    with _opened(source) as container:
+        stream = next((one for one in container.streams.audio if one.codec_context is not None), None)
+        if stream is None:
+            return None
+        video = next(iter(container.streams.video), None)
+        start_s = float(video.start_time * video.time_base) if video is not None and video.start_time else 0.0
+        track = _Track(rate_hz, max_s)
+        try:
+            for packet in container.demux(stream):
+                try:
+                    frames = packet.decode()
+                except (*_DECODE_FAULTS, MemoryError):
+                    track.damaged += 1
+                    if track.damaged > _MAX_DAMAGED_PACKETS:
+                        break
+                    continue
+                for frame in frames:
+                    track.put(frame, frame.time - start_s if frame.time is not None else None)
+                if track.is_full:
+                    break
+        except (*_DECODE_FAULTS, MemoryError):
+            track.damaged += 1  # the container ends in the middle: the sound before it stands
+        return track.sound()
+
+
+class _Track:
+    """Collects decoded sound, resampled and laid where its times say; at most so many seconds."""
+
+    def __init__(self, rate_hz: int, max_s: float) -> None:
+        self.damaged = 0
+        self._rate_hz, self._most = rate_hz, round(max_s * rate_hz)
+        self._samples = np.zeros(self._most, np.int16)
+        self._resampler: Any = None
+        self._kind: tuple[Any, ...] = ()
+        self._next_s = 0.0
+        self._place = self._end = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more fits."""
+        return self._place >= self._most
+
+    def put(self, frame: Any, time_s: float | None) -> None:
+        """Add one decoded frame that begins at a time of the clip, or right after the one before."""
+        if not frame.sample_rate or not frame.samples:
+            return
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        is_jump = time_s is not None and abs(time_s - self._next_s) > _SOUND_GAP_S
+        if self._resampler is None or is_jump or kind != self._kind:
+            self._flush()
+            self._next_s = self._next_s if time_s is None else time_s
+            self._place = round(min(max(self._next_s, -1e6), 1e6) * self._rate_hz)
+            self._resampler, self._kind = av.AudioResampler("s16", "mono", self._rate_hz), kind
+        self._next_s += frame.samples / frame.sample_rate
+        frame.pts = None
+        self._take(self._resampler.resample(frame))
+
+    def sound(self) -> Sound:
+        """All of it."""
+        self._flush()
+        is_cut = self._place > self._most
+        return Sound(self._samples[: self._end].copy(), self._rate_hz, self.damaged > 0, is_cut)
+
+    def _flush(self) -> None:
+        if self._resampler is not None:
+            self._take(self._resampler.resample(None))
+            self._resampler = None
+
+    def _take(self, frames: list[Any]) -> None:
+        for frame in frames:
+            piece = frame.to_ndarray().reshape(-1)
+            skipped = min(max(0, -self._place), len(piece))
+            start = self._place + skipped
+            end = min(self._most, self._place + len(piece))
+            if end > start:
+                self._samples[start:end] = piece[skipped : skipped + end - start]
+                self._end = max(self._end, end)
+            self._place += len(piece)
 
 
 class _AudioCopy:

@@ -1,7 +1,8 @@
 """The one-way pipe from a confined child to its parent: records of a kind, a length and a body.
 
 The child is not trusted: the parent checks every kind, length and size before it reads or keeps a byte.
-A frame's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB.
+A frame's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB; a sound's is
+its samples, 16 bits each.
 """
 
 import json
@@ -11,7 +12,7 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-REPLY, FRAME, END, FAULT = b"J", b"F", b"Z", b"E"
+REPLY, FRAME, SOUND, END, FAULT = b"J", b"F", b"S", b"Z", b"E"
 RECORD = struct.Struct("<cQ")
 FRAME_HEADER = struct.Struct("<dII")
 
