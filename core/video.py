@@ -1,9 +1,9 @@
 """Video files in and out, one frame in memory at a time. The only module that imports PyAV.
 
 Reading: any container on the white list, rotated upright, converted to 8-bit RGB with the stream's own
-matrix and range, timed from the first frame; the sound as mono samples on the same time. Nothing but the given file is ever opened: no sibling
-files, no playlists, no network. Writing: MP4 with H.264 (or another codec by name), BT.709 limited
-range, audio packets copied untouched from another file.
+matrix and range, timed from the first frame; the sound as mono samples on the same time. Nothing but the
+given file is ever opened: no sibling files, no playlists, no network. Writing: MP4 with H.264 (or another
+codec by name), BT.709 limited range, audio packets copied untouched from another file.
 
 Refuses to know: credentials (a remux or an encode drops a C2PA manifest: sign last).
 """

@@ -23,9 +23,9 @@ from provenance.sound import INSTANT_S, SoundFingerprint
 SoundState = Literal["same", "replaced", "removed", "added", "shifted", "unclear"]
 
 _BITS = 32
-#: Unrelated sounds: the mean share of bits apart, and how many bits weigh as much as one independent one. Neighbours
-#: in time and pitch hang together: 2.2 to 4.2 for unlike kinds of sound, 7.2 for music beside music of the same
-#: instruments, which is the worst (`python -m bench.detector_sound --null`).
+#: Unrelated sounds: the mean share of bits apart, and how many bits weigh as much as one independent one.
+#: Neighbours in time and pitch hang together: 2.2 to 4.2 for unlike kinds of sound, 7.2 for music beside music of
+#: the same instruments, which is the worst (`python -m bench.detector_sound --null`).
 NULL_ERROR_RATE, DEPENDENT_BITS = 0.496, 7.5
 #: A stretch is called replaced only from here on. Encoders leave .02 to .24, a sound under other sound .2 to .4.
 REPLACED_ERROR_RATE = 0.4
@@ -39,6 +39,8 @@ _BLOCK, _QUIET = round(0.5 / INSTANT_S), round(1.0 / INSTANT_S)
 #: How many bits of an instant weigh as one; in nats, what leaving a state costs, and what a shift must explain.
 _PATH_BITS, _CHANGE_COST, _SHIFT_GAIN = 4.0, 8.0, 20.0
 _MIN_TOLD, _LONG_PAUSE = round(0.3 / INSTANT_S), round(2.0 / INSTANT_S)
+#: Half a window and a little: how far a sound's level reaches beyond its end.
+_SMEAR = round(0.22 / INSTANT_S)
 #: Of a stretch that is called replaced or removed, the release's sound must be audible for so long.
 _MIN_AUDIBLE_S = 0.4
 _MATCH, _SHIFTED, _OTHER = 0, 1, 2
@@ -49,8 +51,8 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SoundStretch:
-    """`start_s` to `end_s` of the clip and how its sound compares. `p_value` is how often unrelated sounds compare so
-    well, None where no bits were compared; `shift_s` how much later than in the release it sounds."""
+    """`start_s` to `end_s` of the clip and how its sound compares. `p_value` is how often unrelated sounds compare
+    so well, None where no bits were compared; `shift_s` how much later than in the release it sounds."""
 
     start_s: float
     end_s: float
@@ -66,8 +68,8 @@ class SoundStretch:
 
 @dataclass(frozen=True)
 class SoundComparison:
-    """A copy's sound against its release's, in stretches without gaps. `error_rate` is the share of bits apart where
-    the copy follows the release, None where it nowhere does; `note` what could not be compared, in words."""
+    """A copy's sound against its release's, in stretches without gaps. `error_rate` is the share of bits apart
+    where the copy follows the release, None where it nowhere does; `note` what could not be compared, in words."""
 
     stretches: tuple[SoundStretch, ...]
     error_rate: float | None = None
@@ -117,15 +119,15 @@ def compared_sound(
 ) -> SoundComparison:
     """How the copy's sound compares. `stretches` say which of its pictures show the release (0) and from where.
 
-    None stands for a clip without a sound track. Of a damaged track silence says nothing; one that `is_cut` was read
-    in its beginning only.
+    None stands for a clip without a sound track. Of a damaged track silence says nothing; one that `is_cut` was
+    read in its beginning only.
     """
     end_s = stretches[-1].end_s if stretches else 0.0
     count = round(end_s / INSTANT_S)
     if copy is not None and is_cut:
         count = min(count, len(copy.bits))
     ours = _padded(copy, count)
-    if released is None:
+    if released is None or not (released.level_db >= _AUDIBLE_DB).any():
         return _beside_silence(ours, count)
     lines = [_Line(ours, released, one, count) for one in stretches if one.release == 0]
     found = [piece for line in lines for piece in line.stretches(silence_counts=not is_damaged)]
@@ -243,7 +245,9 @@ class _Line:
         """A run that follows nothing of the release: removed where the copy is silent, else added or replaced."""
         theirs = self._theirs[:, self._columns[_MATCH]]
         is_silent = (self._level < _SILENT_DB) & ((theirs < _AUDIBLE_DB) | (self._level <= theirs - _APART_DB))
-        sounds = end - start - int(is_silent[start:end].sum())
+        # At both ends a window holds some of what the copy still has.
+        inner = is_silent[start + _SMEAR : max(start + _SMEAR, end - _SMEAR)]
+        sounds = len(inner) - int(inner.sum())
         # What replaces a sound has pauses of its own: only a long one, or nothing else, counts as removed.
         shortest = _LONG_PAUSE if sounds >= _MIN_TOLD else 0
         silent = np.zeros(len(self._path), np.bool_)

@@ -1,9 +1,9 @@
 """A fingerprint of what a clip sounds like, to lay a copy's sound along the release's.
 
-Haitsma and Kalker, "A Highly Robust Audio Fingerprinting System" (ISMIR 2002): 32 bits for each instant, the signs of
-how the difference of neighbouring bands' energies (33 bands, 300 to 2,000 Hz, spaced logarithmically) changes from
-the instant before. Windows of .37 s; theirs step by 11.6 ms, ours by twice that. Each instant also keeps its level:
-where nothing sounds, bits say nothing. The name stands for all of it.
+Haitsma and Kalker, "A Highly Robust Audio Fingerprinting System" (ISMIR 2002): 32 bits for each instant, the signs
+of how the difference of neighbouring bands' energies (33 bands, 300 to 2,000 Hz, spaced logarithmically) changes
+from the instant before. Windows of .37 s; theirs step by 11.6 ms, ours by twice that. Each instant also keeps its
+level: where nothing sounds, bits say nothing. The name stands for all of it.
 
 It tells which sound it is, not what is said: 215 bytes a second.
 """

@@ -1,8 +1,8 @@
 """The one-way pipe from a confined child to its parent: records of a kind, a length and a body.
 
 The child is not trusted: the parent checks every kind, length and size before it reads or keeps a byte.
-A frame's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB; a sound's is
-its samples, 16 bits each.
+A frame's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB; a sound's
+is its samples, 16 bits each.
 """
 
 import json

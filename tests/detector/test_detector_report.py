@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'--></style>{{
 KEYS = [
     "schema", "origin", "issuer", "file", "conclusion", "headline", "explanation", "limits", "evidence", "manifest",
     "watermark", "match", "timeline", "regions", "classifier", "parts", "leads",
-    "history",
+    "history", "sound",
 ]  # fmt: skip
 SCHEMA = Path(__file__).parents[2] / "docs" / "verdict.schema.json"
 

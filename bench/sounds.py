@@ -1,10 +1,14 @@
-"""Sounds made by rule for the sound bench and its tests: like speech, like music, like a street. No recordings.
+"""Sounds made by rule for the sound bench and the tests (like speech, like music, like a street), and files of them.
 
-They stand in for sounds that are not at hand; how lifelike they are is not measured. Deterministic for a seed.
+No recordings: they stand in for sounds that are not at hand; how lifelike they are is not measured. Deterministic
+for a seed.
 """
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
@@ -80,6 +84,37 @@ def street(seconds: float, seed: int) -> Samples:
 
 #: Every kind of sound by its name.
 KINDS: dict[str, Callable[[float, int], Samples]] = {"speech": speech, "music": music, "street": street}
+
+
+def with_sound(
+    video: Path, sound: Samples, path: Path, *, codec: str = "aac", kbits: int = 64, rate_hz: int = RATE_HZ
+) -> Path:
+    """The video's packets and the sound (mono, 48 kHz), encoded, in one file of the kind that its suffix names."""
+    with av.open(str(video)) as source, av.open(str(path), "w") as out:
+        pictures = source.streams.video[0]
+        copied = out.add_stream_from_template(pictures)
+        track: Any = out.add_stream(codec, rate=rate_hz)
+        track.bit_rate, track.layout = 1_000 * kbits, "mono"
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "flt", "mono")
+        frame.sample_rate, frame.pts = RATE_HZ, 0
+        resampler = av.AudioResampler(track.format.name, "mono", rate_hz)
+        for ready in [*resampler.resample(frame), *resampler.resample(None)]:
+            out.mux(track.encode(ready))
+        out.mux(track.encode(None))
+        for packet in source.demux(pictures):
+            if packet.dts is not None:
+                packet.stream = copied
+                out.mux(packet)
+    return path
+
+
+def sound_of(path: Path) -> Samples:
+    """The first sound track as mono at 48 kHz."""
+    resampler = av.AudioResampler("flt", "mono", RATE_HZ)
+    with av.open(str(path)) as source:
+        pieces = [one for frame in source.decode(audio=0) for one in resampler.resample(frame)]
+    pieces += resampler.resample(None)
+    return np.concatenate([one.to_ndarray()[0] for one in pieces]).astype(np.float32)
 
 
 def _add(out: Samples, at: int, piece: NDArray[np.float64]) -> None:
