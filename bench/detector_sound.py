@@ -264,7 +264,7 @@ def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def null_of(sounds: dict[str, Samples]) -> dict[str, Any]:
-    """Unrelated seconds at many offsets, by kind of pair: share of bits apart, how many weigh as one, the lowest."""
+    """Unrelated seconds at many offsets by kind of pair: share of bits apart, how many weigh as one, the lowest."""
     prints = {name: taken(sound) for name, sound in sounds.items()}
     found: dict[str, list[float]] = defaultdict(list)
     count = round(1.0 / INSTANT_S)

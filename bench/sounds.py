@@ -1,4 +1,4 @@
-"""Sounds made by rule for the sound bench and the tests (like speech, like music, like a street), and files of them.
+"""Sounds made by rule for the sound bench and tests (like speech, like music, like a street), and files of them.
 
 No recordings: they stand in for sounds that are not at hand; how lifelike they are is not measured. Deterministic
 for a seed.

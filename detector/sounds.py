@@ -10,7 +10,7 @@ the pictures are not the release's, and where something loud lies over the relea
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -339,7 +339,20 @@ def _without_gaps(
         if one.end_s > one.start_s:
             _put(whole, one)
         at = max(at, one.end_s)
-    return tuple(whole)
+    return _without_slivers(whole)
+
+
+def _without_slivers(whole: Sequence[SoundStretch]) -> tuple[SoundStretch, ...]:
+    """The stretches without the moments at a cut of which nothing can be told, the same standing on either side."""
+    kept: list[SoundStretch] = []
+    for number, one in enumerate(whole):
+        after = whole[number + 1] if number + 1 < len(whole) else None
+        is_sliver = one.state == "unclear" and one.length_s < _MIN_TOLD * INSTANT_S
+        if is_sliver and kept and after is not None and kept[-1].state == after.state:
+            kept[-1] = replace(kept[-1], end_s=one.end_s)
+        else:
+            _put(kept, one)
+    return tuple(kept)
 
 
 def _put(whole: list[SoundStretch], one: SoundStretch) -> None:
