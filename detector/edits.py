@@ -70,14 +70,16 @@ def changes_of(inspection: Inspection | None, released: Mapping[str, Any]) -> tu
 def sound_changes_of(sound: SoundComparison) -> tuple[dict[str, Any], ...]:
     """What was done to the sound, as values: `sound_removed`, `sound_replaced`, `sound_added` and `sound_shifted`
     (`seconds`: how much later it sounds than in the release), each with its `p_value` where bits were compared."""
-    last_s = sound.stretches[-1].end_s if sound.stretches else 0.0
+    # Where the release is quiet nothing can be told: the rest being all one, it happened to the whole sound.
+    is_whole = len({one.state for one in sound.stretches} - {"unclear"}) == 1
     found = []
     for one in sound.stretches:
         if one.state in _SOUND_STATES:
             more = {"seconds": round(one.shift_s, 2)} if one.state == "shifted" else {}
-            whole = one.start_s == 0.0 and one.end_s == last_s
             change = _change(f"sound_{one.state}", one.start_s, one.end_s, **more)
-            found.append(change | {"p_value": one.p_value, "is_whole": whole, "had_sound": sound.release_has_sound})
+            found.append(
+                change | {"p_value": one.p_value, "is_whole": is_whole, "had_sound": sound.release_has_sound}
+            )
     return tuple(found)
 
 

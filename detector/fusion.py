@@ -162,7 +162,7 @@ def _explanation(rule: Rule, findings: Findings, evidence: tuple[Evidence, ...],
 
 
 def _limits(findings: Findings) -> tuple[str, ...]:
-    lines = [*STANDING_LIMITS, sound_limit(findings.sound)]
+    lines = [STANDING_LIMITS[0], sound_limit(findings.sound), *STANDING_LIMITS[1:]]
     lines.append(classifier_limit(findings.classifier))
     for name, reading in (("pixel mark", findings.pixel), ("noise mark", findings.noise)):
         if reading.extraction is None:

@@ -51,6 +51,8 @@ def sound_limit(sound: SoundReading) -> str:
     if found is None:
         return f"The sound was not studied: {sound.not_studied}."
     beside = [found.note] if found.note else []
+    if not found.release_has_sound and all(one.state == "same" for one in found.stretches):
+        beside.append("neither has any")
     unclear_s = sum(one.length_s for one in found.stretches if one.state == "unclear")
     if unclear_s >= 0.1:
         beside.append(
