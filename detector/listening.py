@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import ServiceUnreachable, UnreadableInput
 from core.sound import MAX_SOUND_S
 from detector.edits import sound_changes_of, sound_edits_of
 from detector.findings import ReleasedPart, ReleaseMatch, SoundReading
+from detector.matching import Stretch
 from detector.pictures import Pictures
 from detector.plaintext import plain
 from detector.ports import ReferenceLookup
 from detector.sandbox.sound import read_sound_sandboxed
-from detector.sounds import compared_sound
-from provenance.records import Release
+from detector.sounds import Fits, compared_sound
+from provenance.fingerprint import AGREE_BITS, SAMPLES_PER_S
+from provenance.records import Fingerprint, Release
 from provenance.sound import SoundFingerprint, fingerprint_sound, kept_sound, read_kept_sound
 
 _NOT_KEPT = "nothing is kept of the release's"
+_HASH_BITS = 256
+#: What an encoder moves a hash of a still picture by: in such a scene, places this near are one.
+_AS_NEAR_BITS = 6.0
 _FIRST_MINUTES = "only the first five minutes were compared"
 
 
@@ -50,8 +57,11 @@ def sound_reading(
         return SoundReading(compared_sound(None, released, stretches))
     if sound.is_damaged and not len(sound.samples):
         return SoundReading(not_studied="nothing of it could be decoded")
+    fits = (
+        placed_as_well(pictures.fingerprint, match.release.fingerprint, stretches) if pictures.fingerprint else None
+    )
     found = compared_sound(
-        fingerprint_sound(sound), released, stretches, is_damaged=sound.is_damaged, is_cut=sound.is_cut
+        fingerprint_sound(sound), released, stretches, is_damaged=sound.is_damaged, is_cut=sound.is_cut, fits=fits
     )
     is_long = sound.is_cut or (pictures.file.get("duration_s") or 0.0) > MAX_SOUND_S
     notes = [found.note, _FIRST_MINUTES if is_long else ""]
@@ -67,6 +77,25 @@ def kept_sound_of(path: Path, manifest_id: str) -> bytes | None:
     """
     sound = read_sound_sandboxed(path)
     return kept_sound(fingerprint_sound(sound), manifest_id) if sound is not None else None
+
+
+def placed_as_well(query: Fingerprint, released: Fingerprint, lies: Sequence[Stretch]) -> Fits:
+    """Asks the pictures whether a stretch lies as well elsewhere in the release: as near as where it was found."""
+
+    def apart(one: Stretch) -> float:
+        start, end = round(one.start_s * SAMPLES_PER_S), round(one.end_s * SAMPLES_PER_S)
+        place = round(one.reference_s * SAMPLES_PER_S)
+        ours, theirs = query.hashes[start:end], released.hashes[place : place + end - start]
+        if not len(ours) or len(theirs) < len(ours) - 1:
+            return float(_HASH_BITS)
+        return float(np.median(np.bitwise_count(ours[: len(theirs)] ^ theirs).sum(axis=1)))
+
+    def fits(moved: Stretch) -> bool:
+        found = next((one for one in lies if one.start_s == moved.start_s and one.release == 0), moved)
+        here = apart(found)
+        return query.alg == released.alg and here <= AGREE_BITS and apart(moved) <= here + _AS_NEAR_BITS
+
+    return fits
 
 
 def with_sound(match: ReleaseMatch | None, reading: SoundReading) -> ReleaseMatch | None:

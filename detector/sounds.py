@@ -9,7 +9,7 @@ the pictures are not the release's, and where something loud lies over the relea
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -45,6 +45,8 @@ _SMEAR = round(0.22 / INSTANT_S)
 _MIN_AUDIBLE_S = 0.4
 _MATCH, _SHIFTED, _OTHER = 0, 1, 2
 
+#: Whether a stretch of pictures shows the release as well when it begins elsewhere in it.
+Fits = Callable[[Stretch], bool]
 _Errors = NDArray[np.float32]
 _Flags = NDArray[np.bool_]
 
@@ -116,11 +118,13 @@ def compared_sound(
     *,
     is_damaged: bool = False,
     is_cut: bool = False,
+    fits: Fits | None = None,
 ) -> SoundComparison:
     """How the copy's sound compares. `stretches` say which of its pictures show the release (0) and from where.
 
-    None stands for a clip without a sound track. Of a damaged track silence says nothing; one that `is_cut` was
-    read in its beginning only.
+    Where the picture stands still nobody sees where in the release it is taken from: there the sound says it, if
+    the pictures fit as well (`fits`). None stands for a clip without a sound track. Of a damaged track silence says
+    nothing; one that `is_cut` was read in its beginning only.
     """
     end_s = stretches[-1].end_s if stretches else 0.0
     count = round(end_s / INSTANT_S)
@@ -129,13 +133,24 @@ def compared_sound(
     ours = _padded(copy, count)
     if released is None or not (released.level_db >= _AUDIBLE_DB).any():
         return _beside_silence(ours, count)
-    lines = [_Line(ours, released, one, count) for one in stretches if one.release == 0]
+    lines = [_laid(ours, released, one, count, fits) for one in stretches if one.release == 0]
     found = [piece for line in lines for piece in line.stretches(silence_counts=not is_damaged)]
     whole = _without_gaps(found, count * INSTANT_S)
     errors = [line.matched_error_rate() for line in lines]
     known = [one for one in errors if one is not None]
     note = "some of the sound could not be decoded" if is_damaged else ""
     return SoundComparison(whole, float(np.median(known)) if known else None, True, note)
+
+
+def _laid(
+    ours: SoundFingerprint, released: SoundFingerprint, shown: Stretch, count: int, fits: Fits | None
+) -> "_Line":
+    """The sound along one stretch; where it lies better elsewhere and the pictures would as well, there."""
+    line = _Line(ours, released, shown, count)
+    if fits is None or not line.is_doubtful:
+        return line
+    moved = replace(shown, reference_s=max(0.0, line.best_place(ours, released) * INSTANT_S))
+    return _Line(ours, released, moved, count) if fits(moved) else line
 
 
 def _padded(sound: SoundFingerprint | None, count: int) -> SoundFingerprint:
@@ -202,9 +217,30 @@ class _Line:
             gain[:, _SHIFTED] = -np.inf
         return _best_path(gain, _CHANGE_COST)
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a second and more of the sound does not lie where the pictures do."""
+        return int((self._path != _MATCH).sum()) >= _QUIET
+
+    def best_place(self, ours: SoundFingerprint, released: SoundFingerprint) -> int:
+        """The instant of the release from which on the most of this stretch's sound is the release's."""
+        bits = ours.bits[self._start : self._start + len(self._path)]
+        errors = np.full(len(bits), np.nan, np.float32)
+        scores = []
+        for place in range(max(1, len(released.bits))):
+            errors[:] = np.nan
+            theirs = released.bits[place : place + len(bits)]
+            heard = released.level_db[place : place + len(bits)] >= _AUDIBLE_DB
+            apart = np.bitwise_count(theirs ^ bits[: len(theirs)]).astype(np.float32)
+            errors[: len(theirs)] = np.where(heard, apart, np.nan)
+            sums = np.add.reduceat(_gain(errors, 0.3), np.arange(0, len(bits), _BLOCK))
+            scores.append(float(np.maximum(sums, 0).sum()))
+        return int(np.argmax(scores))
+
     def matched_error_rate(self) -> float | None:
         """The share of bits apart where the copy follows the release; None where it nowhere does."""
         told = [self._error_rate(state, self._path == state) for state in (_MATCH, _SHIFTED)]
+        told = [one for one in told if p_value_of(*one) <= SAME_P_VALUE]
         bits = sum(one[1] for one in told)
         return sum(one[0] * one[1] for one in told) / bits if bits else None
 

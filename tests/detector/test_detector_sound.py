@@ -13,11 +13,14 @@ from core.errors import UnreadableInput
 from core.sound import SOUND_RATE_HZ
 from core.video import read_sound, write_clip
 from detector.edits import sound_changes_of, sound_edits_of
+from detector.listening import placed_as_well
 from detector.matching import Stretch
 from detector.sandbox.limits import SandboxLimits
 from detector.sandbox.parent import MissingInput
 from detector.sandbox.sound import read_sound_sandboxed
 from detector.sounds import SoundComparison, compared_sound, p_value_of
+from provenance.fingerprint import ALGORITHM
+from provenance.records import Fingerprint
 from provenance.sound import INSTANT_S, SoundFingerprint, fingerprint_sound
 
 SECONDS = 6.0
@@ -151,6 +154,23 @@ def test_a_copy_with_seconds_cut_out_keeps_its_sound(studio: Studio) -> None:
     cut = np.concatenate([studio.sound[: 2 * RATE_HZ], studio.sound[4 * RATE_HZ :]])
     pieces = (Stretch(0.0, 2.0, 0, 0.125, 0.9), Stretch(2.0, 4.0, 0, 3.875, 0.9))
     assert told(compared_sound(studio.copy(cut), studio.kept, pieces)) == ["same"]
+
+
+def test_in_a_still_scene_the_sound_says_where_it_was_taken_from(studio: Studio) -> None:
+    """Pictures that lie everywhere as well place nothing: a trimmed copy's sound is not another. Else it is."""
+    copy, lies = studio.copy(studio.sound[3 * RATE_HZ :]), (Stretch(0.0, 3.0, 0, 0.0, 0.9),)
+    still, moving = hashes(48, seed=0), hashes(48, seed=1)
+    still.hashes[:] = still.hashes[0]
+    for released, states in ((still, ["same"]), (moving, ["replaced"])):
+        query = Fingerprint(ALGORITHM, released.hashes[:24], released.quality[:24], 3.0)
+        fits = placed_as_well(query, released, lies)
+        assert told(compared_sound(copy, studio.kept, lies, fits=fits)) == states
+
+
+def hashes(count: int, seed: int) -> Fingerprint:
+    """A fingerprint of pictures that have nothing in common."""
+    bits = np.random.default_rng(seed).integers(0, 256, (count, 32), dtype=np.uint8)
+    return Fingerprint(ALGORITHM, bits, np.full(count, 90, np.uint8), count / 8)
 
 
 def test_beside_foreign_pictures_nothing_is_told(studio: Studio) -> None:
