@@ -91,9 +91,11 @@ def placed_as_well(query: Fingerprint, released: Fingerprint, lies: Sequence[Str
         return float(np.median(np.bitwise_count(ours[: len(theirs)] ^ theirs).sum(axis=1)))
 
     def fits(moved: Stretch) -> bool:
-        found = next((one for one in lies if one.start_s == moved.start_s and one.release == 0), moved)
-        here = apart(found)
-        return query.alg == released.alg and here <= AGREE_BITS and apart(moved) <= here + _AS_NEAR_BITS
+        found = next((one for one in lies if one.release == 0 and one.start_s <= moved.start_s < one.end_s), None)
+        if found is None or query.alg != released.alg:
+            return False
+        here = apart(replace(moved, reference_s=found.reference_s + moved.start_s - found.start_s))
+        return here <= AGREE_BITS and apart(moved) <= here + _AS_NEAR_BITS
 
     return fits
 

@@ -135,6 +135,9 @@ def compared_sound(
         return _beside_silence(ours, count)
     lines = [_laid(ours, released, one, count, fits) for one in stretches if one.release == 0]
     found = [piece for line in lines for piece in line.stretches(silence_counts=not is_damaged)]
+    if fits is not None:
+        leads = {round(one.reference_s - one.start_s, 3) for one in stretches if one.release == 0}
+        found = [better for one in found for better in _reconsidered(one, ours, released, leads, fits)]
     whole = _without_gaps(found, count * INSTANT_S)
     errors = [line.matched_error_rate() for line in lines]
     known = [one for one in errors if one is not None]
@@ -151,6 +154,23 @@ def _laid(
         return line
     moved = replace(shown, reference_s=max(0.0, line.best_place(ours, released) * INSTANT_S))
     return _Line(ours, released, moved, count) if fits(moved) else line
+
+
+def _reconsidered(
+    one: SoundStretch, ours: SoundFingerprint, released: SoundFingerprint, leads: set[float], fits: Fits
+) -> list[SoundStretch]:
+    """A stretch of which something is told, unless its pictures lie as well where nothing is: in a calm scene a cut
+    is told too late, or not at all, and the sound beside it lies with the other stretch (`leads`), or shifted."""
+    if one.state in ("same", "unclear"):
+        return [one]
+    for lead in sorted({*leads, *(lead - one.shift_s for lead in leads)}):
+        place = Stretch(one.start_s, one.end_s, 0, one.start_s + lead)
+        if place.reference_s < 0 or not fits(place):
+            continue
+        found = list(_Line(ours, released, place, len(ours.bits)).stretches(silence_counts=True))
+        if all(other.state in ("same", "unclear") for other in found):
+            return found
+    return [one]
 
 
 def _padded(sound: SoundFingerprint | None, count: int) -> SoundFingerprint:

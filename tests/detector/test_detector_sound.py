@@ -167,6 +167,23 @@ def test_in_a_still_scene_the_sound_says_where_it_was_taken_from(studio: Studio)
         assert told(compared_sound(copy, studio.kept, lies, fits=fits)) == states
 
 
+def test_a_cut_told_too_late_in_a_calm_scene_removes_no_sound(video: Path, tmp_path: Path) -> None:
+    """The sound between the true cut and where the pictures are said to jump lies with what follows."""
+    release = speech(SECONDS, 23)
+    release[4 * RATE_HZ :] = 0
+    calm = Studio(video, tmp_path, release)
+    copy = calm.copy(np.concatenate([calm.sound[: 2 * RATE_HZ], calm.sound[4 * RATE_HZ :]]))
+    lies = (Stretch(0.0, 2.75, 0, 0.0, 0.9), Stretch(2.75, 4.0, 0, 4.75, 0.9))
+    assert "removed" in told(compared_sound(copy, calm.kept, lies))
+    still, moving = hashes(48, seed=0), hashes(48, seed=1)
+    still.hashes[:] = still.hashes[0]
+    for released, is_told in ((still, False), (moving, True)):
+        cut = np.concatenate([released.hashes[:22], released.hashes[38:]])
+        query = Fingerprint(ALGORITHM, cut, released.quality[: len(cut)], 4.0)
+        found = compared_sound(copy, calm.kept, lies, fits=placed_as_well(query, released, lies))
+        assert ("removed" in told(found)) is is_told
+
+
 def hashes(count: int, seed: int) -> Fingerprint:
     """A fingerprint of pictures that have nothing in common."""
     bits = np.random.default_rng(seed).integers(0, 256, (count, 32), dtype=np.uint8)
