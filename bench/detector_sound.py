@@ -6,6 +6,7 @@ with a drawn clip whose pictures are followed as in a verdict. Sounds: those of 
 and on other seeds of the latter.
 
     python -m bench.detector_sound [--quick] [--json] [--rows FILE]
+    python -m bench.detector_sound --pictures  the public clips' own pictures, trimmed and cut, with their own sound
     python -m bench.detector_sound --null     how alike unrelated sounds are, and how much their bits hang together
 """
 
@@ -29,9 +30,12 @@ from bench.sounds import KINDS, RATE_HZ, Samples, sound_of, with_sound
 from core.clip import Clip
 from core.sound import Sound
 from core.video import open_clip, read_sound, write_clip
+from detector.inspection import inspect
+from detector.listening import placed_as_well
 from detector.matching import Stretch, stretches_of
 from detector.sounds import SoundComparison, compared_sound
-from provenance.fingerprint import fingerprint_clip
+from provenance.fingerprint import fingerprint_clip, similarity
+from provenance.records import Fingerprint
 from provenance.sound import INSTANT_S, SoundFingerprint, fingerprint_sound
 
 _FPS, _SIDE = 12, 128
@@ -56,15 +60,19 @@ class Case:
 
 def real_sounds() -> dict[str, Samples]:
     """The sounds of the public clips at hand that sound for longer than four seconds, by name; {} without them."""
-    root = Path(os.environ.get("REELPROOF_SHARED", Path(__file__).resolve().parents[2] / "shared"))
     found = {}
-    for path in sorted((root / "c2pa" / "vendor").glob("*.mp4")):
+    for path in sorted(_vendor_folder().glob("*.mp4")):
         if not open_clip(path).info.has_audio:
             continue
         sound = sound_of(path)
         if len(sound) > 4 * RATE_HZ and float(np.abs(sound).max()) > 0.01:
             found[path.stem] = sound
     return found
+
+
+def _vendor_folder() -> Path:
+    root = Path(os.environ.get("REELPROOF_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    return root / "c2pa" / "vendor"
 
 
 def made_sounds(each: int, seconds: float = 8.0) -> dict[str, Samples]:
@@ -260,6 +268,52 @@ def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+# ---- the clips' own pictures ----------------------------------------------------------------------------------
+
+_CUTS: dict[str, tuple[tuple[float, float], ...]] = {
+    "whole": ((0, 99),),
+    "a second trimmed": ((1, 99),),
+    "three seconds trimmed": ((3, 99),),
+    "a second cut out": ((0, 2), (3, 99)),
+    "three seconds cut out": ((0, 2), (5, 99)),
+    "halves swapped": ((4, 99), (0, 4)),
+}
+
+
+def real_pictures(height_px: int = 240) -> list[dict[str, Any]]:
+    """What is told of the sound of copies of the public clips, cut in time, at CRF 30 and AAC 48 kbit/s: nothing
+    was done to it."""
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, sound in real_sounds().items():
+            clip = open_clip(_vendor_folder() / f"{path}.mp4")
+            size = (round(height_px * clip.info.width_px / clip.info.height_px) // 2 * 2, height_px)
+            frames = np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in clip.frames()])
+            fps = float(clip.info.fps)
+            sound = np.resize(np.pad(sound, (0, RATE_HZ)), round(len(frames) / fps * RATE_HZ))
+            released = fingerprint_clip(Clip.from_array(frames, clip.info.fps))
+            write_clip(Clip.from_array(frames, clip.info.fps), folder / "all.mp4", crf=18, preset="veryfast")
+            kept, _ = _read(with_sound(folder / "all.mp4", sound, folder / "release.mp4", kbits=128))
+            for case, parts in _CUTS.items():
+                spans = [(start, min(end, len(frames) / fps)) for start, end in parts]
+                cut = np.concatenate([frames[round(a * fps) : round(b * fps)] for a, b in spans])
+                heard = np.concatenate([sound[round(a * RATE_HZ) : round(b * RATE_HZ)] for a, b in spans])
+                write_clip(Clip.from_array(cut, clip.info.fps), folder / "cut.mp4", crf=30, preset="veryfast")
+                copy = with_sound(folder / "cut.mp4", heard, folder / "copy.mp4", kbits=48)
+                rows.append({"sound": path, "case": case} | _told_of(copy, released, kept))
+    return rows
+
+
+def _told_of(copy: Path, released: Fingerprint, kept: SoundFingerprint) -> dict[str, Any]:
+    clip = open_clip(copy)
+    query = fingerprint_clip(clip)
+    lies = inspect(clip, query, released, similarity(query, released)).stretches
+    found = compared_sound(_read(copy)[0], kept, lies, fits=placed_as_well(query, released, lies))
+    told = {one.state for one in found.stretches if one.state in _TOLD}
+    return {"right": not told, "told": sorted(told), "replaced": found.is_replaced, "error_rate": found.error_rate}
+
+
 # ---- the null -------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +354,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one sound of every kind, no real ones")
     parser.add_argument("--null", action="store_true", help="how alike unrelated sounds are")
+    parser.add_argument("--pictures", action="store_true", help="the public clips' own pictures, cut in time")
     parser.add_argument("--rows", type=Path, help="a file to go on from, one case a line")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     arguments = parser.parse_args()
@@ -307,6 +362,8 @@ def main() -> None:
     figures: dict[str, Any] = {"schema": "reelproof.bench.detector-sound/1", "sounds": list(sounds)}
     if arguments.null:
         figures["figures"] = null_of(sounds)
+    elif arguments.pictures:
+        figures["figures"] = summary(real_pictures())
     else:
         rows = arguments.rows
         known = [json.loads(line) for line in rows.read_text().splitlines()] if rows and rows.exists() else []

@@ -24,7 +24,7 @@ SoundState = Literal["same", "replaced", "removed", "added", "shifted", "unclear
 
 _BITS = 32
 #: Unrelated sounds: the mean share of bits apart, and how many bits weigh as much as one independent one.
-#: Neighbours in time and pitch hang together: 2.2 to 4.2 for unlike kinds of sound, 7.2 for music beside music of
+#: Neighbours in time and pitch hang together: 2.0 to 4.7 for a second of most kinds, 6.6 for music beside music of
 #: the same instruments, which is the worst (`python -m bench.detector_sound --null`).
 NULL_ERROR_RATE, DEPENDENT_BITS = 0.496, 7.5
 #: A stretch is called replaced only from here on. Encoders leave .02 to .24, a sound under other sound .2 to .4.
@@ -302,12 +302,12 @@ class _Line:
         theirs = self._theirs[:, self._columns[_MATCH]]
         is_silent = (self._level < _SILENT_DB) & ((theirs < _AUDIBLE_DB) | (self._level <= theirs - _APART_DB))
         # At both ends a window holds some of what the copy still has.
-        inner = is_silent[start + _SMEAR : max(start + _SMEAR, end - _SMEAR)]
-        sounds = len(inner) - int(inner.sum())
+        margin = min(_SMEAR, (end - start - 1) // 2)
+        inner = is_silent[start + margin : end - margin]
+        is_mute = len(inner) - int(inner.sum()) < min(_MIN_TOLD, (len(inner) + 1) // 2)
         # What replaces a sound has pauses of its own: only a long one, or nothing else, counts as removed.
-        shortest = _LONG_PAUSE if sounds >= _MIN_TOLD else 0
         silent = np.zeros(len(self._path), np.bool_)
-        for first, last in _runs(is_silent[start:end], shortest, 0) if shortest else [(0, end - start)]:
+        for first, last in [(0, end - start)] if is_mute else _runs(is_silent[start:end], _LONG_PAUSE, 0):
             silent[start + first : start + last] = True
         for first, last in _constant(silent[start:end]):
             yield self._other(start + first, start + last, bool(silent[start + first]), silence_counts)
@@ -322,7 +322,8 @@ class _Line:
             state = "removed" if silence_counts and audible_s >= _MIN_AUDIBLE_S else "unclear"
             return self._told(start, end, state)
         if audible_s < _MIN_AUDIBLE_S:
-            return self._told(start, end, "added")
+            is_quiet = audible_s < 0.5 * (end - start) * INSTANT_S
+            return self._told(start, end, "added" if is_quiet else "unclear")
         state = "replaced" if rate >= REPLACED_ERROR_RATE else "unclear"
         return self._told(start, end, state, p_value_of(rate, bits))
 

@@ -217,10 +217,12 @@ def test_words_put_into_a_pause_were_added(video: Path, tmp_path: Path) -> None:
     assert told(quiet.compared(quiet.sound)) == ["same", "unclear"]
 
 
-def test_music_under_a_voice_does_not_replace_it(studio: Studio) -> None:
-    """Six decibels below, other sound disturbs the bits but not the answer."""
+def test_music_under_a_voice_leaves_the_voice_the_releases(studio: Studio) -> None:
+    """Six decibels below, other sound is told where the voice pauses, for a second or so in six, and nowhere else."""
     under = 0.5 * music(SECONDS, 18) * float(studio.sound.std() / music(SECONDS, 18).std())
-    assert not studio.compared(np.clip(studio.sound + under, -1, 1)).is_replaced
+    found = studio.compared(np.clip(studio.sound + under, -1, 1))
+    assert sum(one.length_s for one in found.stretches if one.state == "same") > 4.0
+    assert (found.error_rate or 1.0) < 0.35
 
 
 def test_of_a_damaged_track_silence_says_nothing(studio: Studio) -> None:
