@@ -218,7 +218,7 @@ def test_words_put_into_a_pause_were_added(video: Path, tmp_path: Path) -> None:
 
 
 def test_music_under_a_voice_leaves_the_voice_the_releases(studio: Studio) -> None:
-    """Six decibels below, other sound is told where the voice pauses, for a second or so in six, and nowhere else."""
+    """Six decibels below, other sound is told where the voice pauses at most: two of six seconds, no more."""
     under = 0.5 * music(SECONDS, 18) * float(studio.sound.std() / music(SECONDS, 18).std())
     found = studio.compared(np.clip(studio.sound + under, -1, 1))
     assert sum(one.length_s for one in found.stretches if one.state == "same") > 4.0
