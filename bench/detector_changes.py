@@ -15,7 +15,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -150,7 +150,7 @@ def judge(case: Case, fps: Fraction, release: Release, folder: Path) -> dict[str
     changes = list(changes_of(found, {"duration_s": release.duration_s}))
     kinds = {one["kind"] for one in changes}
     row: dict[str, Any] = {"case": case.name, "agrees": found.agrees, "fit": found.fit, "kinds": sorted(kinds)}
-    hashes = similarity(replace(query, landmarks=None), release.fingerprint)
+    hashes = similarity(query.with_landmarks(None), release.fingerprint)
     row["recognised"] = alike.agrees and alike.score >= LIKENESS_ALONE_SCORE
     row |= {"hashes_agree": hashes.agrees, "hashes_score": round(hashes.score, 3)}
     row["named"] = case.kind in kinds if case.kind else None
@@ -209,7 +209,7 @@ def measure(
             kept = read_reference(reference_of(released))
             taken = fingerprint_clip(released)
             landmarks = taken.landmarks.kept() if taken.landmarks is not None else None
-            taken = replace(taken, landmarks=landmarks)  # as a repository keeps it
+            taken = taken.with_landmarks(landmarks)  # as a repository keeps it
             release = Release(taken, kept, size, len(frames) / float(fps))
             for case in cases_of(frames, float(fps), other, number):
                 if case_only not in case.name or (path.name, case.name) in done:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from bench.detector_stories import STORIES, findings_of
 from detector.fusion import fuse
 
 
-def files(folder: Path, scenes: int) -> Iterator[dict[str, Any]]:
-    """A row for each file: what it is, what is right, what was said, how long it took."""
+def files(folder: Path, scenes: int, done: int = 0) -> Iterator[dict[str, Any]]:
+    """A row for each file but the first `done`: what it is, what is right, what was said, how long it took."""
     studio = Studio.opened(folder)
-    for case in cases(studio, scenes):
+    for case in islice(cases(studio, scenes), done, None):
         path = folder / "case.mp4"
         case.make(path)
         began = time.perf_counter()
@@ -65,19 +66,26 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _kept(path: Path | None) -> list[dict[str, Any]]:
+    """The rows of a run that was cut off; its cases come in the same order."""
+    return (
+        [json.loads(line) for line in path.read_text().splitlines()] if path is not None and path.exists() else []
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="four scenes and 200 cases")
     parser.add_argument("--cases", type=int, default=1000, help="how many cases in all")
     parser.add_argument("--scenes", type=int, default=12, help="how many scenes the files are made from")
-    parser.add_argument("--rows", type=Path, help="also write every case as a JSON line")
+    parser.add_argument("--rows", type=Path, help="keep each file's row there, and go on after those")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     given = parser.parse_args()
     count, scenes = (200, 4) if given.quick else (given.cases, given.scenes)
-    rows = []
+    rows = _kept(given.rows)
     with tempfile.TemporaryDirectory() as name:
-        for row in files(Path(name), scenes):
+        for row in files(Path(name), scenes, len(rows)):
             rows.append(row)
             if given.rows:
                 with given.rows.open("a") as log:

@@ -14,7 +14,6 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -190,7 +189,7 @@ def _copied(
 
 def _told(query: Fingerprint, reference: Fingerprint) -> dict[str, Any]:
     """What agreed ("hashes", "landmarks" or nothing), and the figures behind it."""
-    without = fp.similarity(replace(query, landmarks=None), reference)
+    without = fp.similarity(query.with_landmarks(None), reference)
     placed = None
     if query.landmarks is not None and reference.landmarks is not None:
         placed = placement_of(query.landmarks, reference.landmarks)
@@ -208,7 +207,7 @@ def _told(query: Fingerprint, reference: Fingerprint) -> dict[str, Any]:
 
 
 def _as_kept(one: Fingerprint) -> Fingerprint:
-    return replace(one, landmarks=one.landmarks.kept() if one.landmarks is not None else None)
+    return one.with_landmarks(one.landmarks.kept() if one.landmarks is not None else None)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from core.clip import RGB, Clip
 
@@ -32,6 +33,19 @@ def fitted(picture: RGB, width_px: int) -> RGB:
     size = (width_px, max(1, round(height * width_px / width)))
     filter_kind = cv2.INTER_AREA if width_px < width else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=filter_kind), np.uint8)
+
+
+def reduced(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture, (H, W) or (H, W, 3), reduced to a size (width, height) by area means. Sides that stay twice as
+    large as that are halved first, which is quicker by far and changes hardly anything."""
+    while _halves_to(picture.shape[1], size[0]) and _halves_to(picture.shape[0], size[1]):
+        half = (picture.shape[1] // 2, picture.shape[0] // 2)
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _halves_to(side: int, least: int) -> bool:
+    return side % 2 == 0 and side >= 4 * least
 
 
 def sampled(clip: Clip, count: int) -> list[RGB]:

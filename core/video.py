@@ -230,10 +230,11 @@ def _to_rgb(frame: Any) -> RGB:
     return np.ascontiguousarray(upright, dtype=np.uint8)
 
 
-def _frames(source: Source, limits: DecodeLimits, fps: Fraction) -> Iterator[Frame]:
+def _frames(source: Source, limits: DecodeLimits, fps: Fraction, per_s: int | None = None) -> Iterator[Frame]:
     start_s: float | None = None
     pixels = 0
     latest_s = -1.0
+    given = -1
     for count, frame in enumerate(_decoded(source, limits)):
         _check_size(frame.width, frame.height, limits)
         pixels += frame.width * frame.height
@@ -246,6 +247,10 @@ def _frames(source: Source, limits: DecodeLimits, fps: Fraction) -> Iterator[Fra
         shown_s = frame.time if frame.time is not None else latest_s + float(1 / fps)
         start_s = shown_s if start_s is None else start_s
         latest_s = max(shown_s - start_s, latest_s + 1e-6)
+        if per_s is not None:
+            if (place := int(latest_s * per_s + 1e-6)) == given:
+                continue
+            given = place
         yield Frame(latest_s, _to_rgb(frame))
 
 
@@ -257,6 +262,19 @@ def open_clip(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> Clip:
     """
     info = probe(source, limits)
     return Clip(info, lambda: _frames(source, limits, info.fps))
+
+
+def sparse_frames(
+    source: Source, info: ClipInfo, per_s: int, limits: DecodeLimits = DEFAULT_LIMITS
+) -> Iterator[Frame]:
+    """The first frame of each `1 / per_s` of a second that has one, with the times of `open_clip`.
+
+    The others are decoded too, and count, but are never converted: that is half of what reading costs.
+
+    Raises:
+        UnreadableInput: a limit is passed.
+    """
+    return _frames(source, limits, info.fps, per_s)
 
 
 def read_sound(source: Source, rate_hz: int = SOUND_RATE_HZ, max_s: float = MAX_SOUND_S) -> Sound | None:

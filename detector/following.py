@@ -7,12 +7,13 @@ followed by the same source, with one budget for all.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from core.errors import ServiceUnreachable, UnreadableInput
 from detector.playlists import NamedSegment, Playlist
 from detector.streams import (
     WINDOW_S,
+    Grouping,
     Piece,
     Segment,
     SegmentSource,
@@ -51,7 +52,7 @@ def followed(at: Piece, source: SegmentSource, pace: Pace = Pace()) -> Iterator[
         As `SegmentedStream.of`; a playlist that can't be read in between is asked for again, three times.
     """
     told, at = media_playlist(at, source)
-    seen, held = _Seen(), _Held(source, pace.window_s)
+    seen, held = _Seen(), _Held(Grouping(source, pace.window_s, begins_another))
     ends_s = None if pace.for_s is None else pace.clock() + pace.for_s
     grown_s = pace.clock()
     while True:
@@ -109,13 +110,9 @@ class _Seen:
 
 @dataclass
 class _Held:
-    """The segments of the window that is not whole yet."""
+    """The segments of the window that is not whole yet, and how many were missed before it."""
 
-    source: SegmentSource
-    window_s: float
-    _segments: list[Segment] = field(default_factory=list)
-    _start_s: float = 0.0
-    _now_s: float = 0.0
+    grouping: Grouping
     _missed: int = 0
 
     def with_segments(self, new: tuple[Segment, ...], missed: int) -> Iterator[Window]:
@@ -124,18 +121,13 @@ class _Held:
             yield from self.last()
             self._missed = missed
         for one in new:
-            if self._segments and begins_another(one, self._segments[-1]):
-                yield from self.last()
-            if not one.is_gap:
-                self._segments.append(one)
-            self._now_s += one.seconds
-            if self._now_s - self._start_s >= self.window_s:
-                yield from self.last()
+            yield from self._told(self.grouping.with_segment(one))
 
     def last(self) -> Iterator[Window]:
         """What is held, as a window; nothing where nothing is."""
-        if self._segments:
-            whole = Window(self._start_s, self._now_s, tuple(self._segments), self.source)
-            yield replace(whole, missed=self._missed)
+        yield from self._told(self.grouping.last())
+
+    def _told(self, windows: Iterator[Window]) -> Iterator[Window]:
+        for window in windows:
+            yield replace(window, missed=self._missed)
             self._missed = 0
-        self._segments, self._start_s = [], self._now_s

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import Clip, Frame
+from core.pictures import reduced
 from detector.shots import jumps_of
 
 _SIDE_PX = 32
@@ -97,7 +98,7 @@ class SmallPictures:
 def small(frame: Frame) -> Values:
     """A frame as 32 x 32 grey levels, float32."""
     grey = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA), np.float32)
+    return reduced(np.asarray(grey, np.uint8), (_SIDE_PX, _SIDE_PX)).astype(np.float32)
 
 
 def leads_of(collected: SmallPictures) -> tuple[Lead, ...]:

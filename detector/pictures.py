@@ -1,6 +1,6 @@
 """What the pictures of one clip give: facts of the video, the pixel mark, the fingerprint, what went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
@@ -23,7 +23,8 @@ NO_PICTURES = "no picture could be decoded"
 
 @dataclass(frozen=True)
 class Pictures:
-    """One clip's pictures as read. `clip` and `fingerprint` are None where not one frame could be decoded."""
+    """One clip's pictures as read. `clip` and `fingerprint` are None where not one frame could be decoded. With
+    `is_sparse` only the first frame of each eighth of a second was looked at."""
 
     file: Mapping[str, Any] = field(default_factory=dict)
     fault: ReadingFault | None = None
@@ -32,6 +33,7 @@ class Pictures:
     fingerprint: Fingerprint | None = None
     clip: WatchedClip | None = None
     leads: tuple[Lead, ...] = ()
+    is_sparse: bool = False
 
 
 def video_facts(info: ClipInfo | None) -> dict[str, Any]:
@@ -56,19 +58,21 @@ def look_at(
     keep_bytes: int,
     progress: Progress,
     is_segment: bool = False,
+    pace: Callable[[], int] | None = None,
 ) -> Pictures:
     """Decode once, and from that read the pixel mark where it lies in an uncut copy and take the fingerprint.
 
     Never raises for what the file holds. A piece of a stream announces the length of the whole: its own is counted.
+    `pace` says how many frames a second are enough (`SandboxedVideo.open`); leads need them all.
     """
     try:
-        opened = video.open()
+        opened = video.open(pace)
         if is_segment:
             opened = Clip(replace(opened.info, duration_s=0.0, frame_count=None), opened.source)
     except UnreadableInput as error:
         return Pictures(video_facts(None), ReadingFault(error.code, str(error), error.hint))
     watched, collected = WatchedClip(opened, keep_bytes), SmallPictures()
-    facts = video_facts(opened.info)
+    facts, is_sparse = video_facts(video.info), opened.info != video.info and not is_segment
     reading, fingerprint = _read(watched, pixel, keys, collected, progress)
     if watched.is_hopeless:
         return Pictures(facts, watched.fault, video.tags)
@@ -79,7 +83,8 @@ def look_at(
         return Pictures(facts, fault, video.tags)
     if not facts["duration_s"]:
         facts["duration_s"] = round(watched.counted_s + float(1 / opened.info.fps), 3)
-    return Pictures(facts, fault, video.tags, reading, fingerprint, watched, leads_of(collected))
+    leads = () if is_sparse else leads_of(collected)
+    return Pictures(facts, fault, video.tags, reading, fingerprint, watched, leads, is_sparse)
 
 
 def _read(

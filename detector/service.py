@@ -11,9 +11,10 @@ verdict's limits.
 """
 
 import hashlib
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +46,7 @@ from detector.sandbox.parent import MissingInput, opened_input
 from detector.sandbox.video import SandboxedVideo
 from detector.timeline import regions_of, timeline_of, timeline_of_joined
 from detector.verdict import Verdict
+from provenance.fingerprint import SAMPLES_PER_S
 from provenance.records import CredentialState, ManifestReport
 from provenance.trust import TrustStore
 from watermark.extraction import Extraction
@@ -55,6 +57,11 @@ _CHUNK_BYTES = 1 << 20
 CLEAR_LIKENESS_SCORE = 0.93
 _OF_A_STREAM = ManifestReport(
     CredentialState.ABSENT, problem="its segments came without an initialisation that could carry one"
+)
+_C2PA = b"c2pa"
+_SPARSE = (
+    f"Of each second {SAMPLES_PER_S} pictures were looked at, and no leads were looked for: a trusted credential "
+    "vouches for every byte of the file."
 )
 _JOINED = "the pictures already lead to the released clips that it was joined from"
 
@@ -107,7 +114,7 @@ class Detector:
             ServiceUnreachable: the repository can't be asked.
         """
         findings = self.gather(path, progress=progress, is_segment=is_segment, parts=parts)
-        return fuse(replace(findings, provisos=provisos))
+        return fuse(replace(findings, provisos=(*findings.provisos, *provisos)))
 
     def gather(
         self, path: Path, *, progress: Progress = silent, is_segment: bool = False, parts: tuple[int, ...] = ()
@@ -115,7 +122,7 @@ class Detector:
         """Everything that can be read from the file, unjudged. Raises as `verify` does."""
         progress(0.0)
         try:
-            facts = self._hashed(path)
+            facts, may_be_signed = self._hashed(path)
         except MissingInput:
             raise
         except UnreadableInput as error:
@@ -123,7 +130,8 @@ class Detector:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="credential") as pool:
             credential = pool.submit(lambda: self._credential(path, is_segment, parts))
             kept = pool.submit(lambda: pictures_of_file(path, credential.result()))
-            pictures = self._pictures(path, facts, progress, is_segment)
+            is_ours = partial(self._is_ours, credential) if may_be_signed and not is_segment else None
+            pictures = self._pictures(path, facts, progress, is_segment, is_ours)
             report, kept_pictures = credential.result(), kept.result()
         keeps = report.state is CredentialState.PRESENT
         recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
@@ -156,13 +164,22 @@ class Detector:
         chosen = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
         return [jpeg(reference.pictures[i]) for i in chosen]
 
-    def _hashed(self, path: Path) -> dict[str, Any]:
-        digest, size = hashlib.sha256(), 0
+    def _hashed(self, path: Path) -> tuple[dict[str, Any], bool]:
+        """Digest and size, and whether a credential of C2PA may stand in it at all."""
+        digest, size, may_be_signed, end = hashlib.sha256(), 0, False, b""
         with opened_input(path, self.limits) as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 size += len(chunk)
-        return {"sha256": digest.hexdigest(), "size_bytes": size}
+                may_be_signed = may_be_signed or _C2PA in end + chunk
+                end = chunk[-len(_C2PA) :]
+        return {"sha256": digest.hexdigest(), "size_bytes": size}, may_be_signed
+
+    def _is_ours(self, credential: "Future[ManifestReport]") -> bool:
+        """Whether a trusted credential vouches for every byte and announces a mark: enough to look less."""
+        report = credential.result()
+        is_announced = any(not one.is_fingerprint for one in report.bindings)
+        return _is_vouched_for(report) and is_announced and self.invert_noise != "always"
 
     def _unopened(self, path: Path, error: UnreadableInput) -> Findings:
         """An empty file, one over the size limit, a folder, a device: nothing is started for it."""
@@ -181,8 +198,17 @@ class Detector:
             return read_segments_sandboxed(path, parts, self.trust, now=now) if is_split else _OF_A_STREAM
         return read_manifest_sandboxed(path, self.trust, CREDENTIAL_LIMITS, now=self.clock.now())
 
-    def _pictures(self, path: Path, facts: dict[str, Any], progress: Progress, is_segment: bool) -> Pictures:
-        looked = look_at(
+    def _pictures(
+        self,
+        path: Path,
+        facts: dict[str, Any],
+        progress: Progress,
+        is_segment: bool,
+        is_ours: Callable[[], bool] | None,
+    ) -> Pictures:
+        """The pictures as looked at: of an intact clip of ours only some, if its mark shows in those."""
+        look = partial(
+            look_at,
             SandboxedVideo(path, self.limits),
             self.pixel,
             self.watermark_keys,
@@ -190,6 +216,9 @@ class Detector:
             progress=progress,
             is_segment=is_segment,
         )
+        looked = look(pace=(lambda: SAMPLES_PER_S if is_ours() else 0) if is_ours is not None else None)
+        if looked.is_sparse and not looked.pixel.found:
+            looked = look()
         return replace(looked, file=facts | dict(looked.file))
 
     def _searched(self, pictures: Pictures, settled: str, progress: Progress) -> Pictures:
@@ -254,6 +283,7 @@ class Detector:
             tamper_searched=extraction is not None or (match is not None and match.inspection is not None),
             parts=parts or joined,
             leads=pictures.leads,
+            provisos=(_SPARSE,) if pictures.is_sparse else (),
         )
 
     def _with_sound(self, findings: Findings, path: Path, pictures: Pictures, is_segment: bool) -> Findings:
@@ -296,9 +326,14 @@ def _history(findings: Findings, pictures: Mapping[str, bytes]) -> History | Non
     return History("file", report, pictures) if report.state is CredentialState.PRESENT else None
 
 
+def _is_vouched_for(report: ManifestReport) -> bool:
+    """Whether a signer on a trust list vouches for every byte of the file."""
+    return report.is_intact and report.trust_list is not None
+
+
 def _shows_one(report: ManifestReport, match: ReleaseMatch | None) -> bool:
     """Whether the clip is one whole thing: vouched for by a trusted signer, or one release and nothing else."""
-    if report.is_intact and report.trust_list is not None:
+    if _is_vouched_for(report):
         return True
     return match is not None and match.shows_it_all
 
@@ -309,7 +344,7 @@ def _content_hex(extraction: Extraction | None) -> str | None:
 
 def _settled_by(pictures: Pictures, report: ManifestReport, alike: ReleaseMatch | None) -> str:
     """Why the dear searches are left out, in words; empty where they are needed."""
-    if report.is_intact and report.trust_list is not None:
+    if _is_vouched_for(report):
         return "a trusted credential with intact bytes already settles where the file comes from"
     if alike is not None and alike.content_agrees and alike.credential_holds and _tells_all(alike):
         return "the likeness already leads to the released clip"

@@ -206,17 +206,38 @@ class SegmentedStream:
         return windows[0]
 
     def _windows(self, seconds: float, parts: Callable[[Segment, Segment], bool]) -> Iterator[Window]:
-        held: list[Segment] = []
-        start_s = now_s = 0.0
+        held = Grouping(self.source, seconds, parts)
         for one in self.segments:
-            if held and (now_s - start_s >= seconds or parts(one, held[-1])):
-                yield Window(start_s, now_s, tuple(held), self.source)
-                held, start_s = [], now_s
-            if not one.is_gap:
-                held.append(one)
-            now_s += one.seconds
-        if held:
-            yield Window(start_s, now_s, tuple(held), self.source)
+            yield from held.with_segment(one)
+        yield from held.last()
+
+
+@dataclass
+class Grouping:
+    """Segments in order, put together to windows of `window_s` (s), and of less where `parts` says so of two."""
+
+    source: SegmentSource
+    window_s: float
+    parts: Callable[[Segment, Segment], bool]
+    _segments: list[Segment] = field(default_factory=list)
+    _start_s: float = 0.0
+    _now_s: float = 0.0
+
+    def with_segment(self, one: Segment) -> Iterator[Window]:
+        """The windows that are whole with one more segment."""
+        if self._segments and self.parts(one, self._segments[-1]):
+            yield from self.last()
+        if not one.is_gap:
+            self._segments.append(one)
+        self._now_s += one.seconds
+        if self._now_s - self._start_s >= self.window_s:
+            yield from self.last()
+
+    def last(self) -> Iterator[Window]:
+        """What is held, as a window; nothing where nothing is."""
+        if self._segments:
+            yield Window(self._start_s, self._now_s, tuple(self._segments), self.source)
+        self._segments, self._start_s = [], self._now_s
 
 
 def begins_another(one: Segment, before: Segment) -> bool:

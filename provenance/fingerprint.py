@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Clip, Frame
+from core.pictures import reduced
 from provenance.landmarks import MAX_HELD_SAMPLES, LandmarkCollector
 from provenance.placing import Placement, placement_of
 from provenance.records import Fingerprint
@@ -98,7 +99,7 @@ def fingerprint_clip(clip: Clip) -> Fingerprint:
     stacked = np.array(hashes, np.uint8).reshape(-1, 32)
     frame_s = float(1 / clip.info.fps) if clip.info.fps else 0.0
     end_s = round(end_s + frame_s, 3)
-    return Fingerprint(ALGORITHM, stacked, np.array(quality, np.uint8), end_s, seen.landmarks())
+    return Fingerprint(ALGORITHM, stacked, np.array(quality, np.uint8), end_s, seen.landmarks)
 
 
 def similarity(query: Fingerprint, reference: Fingerprint) -> Similarity:
@@ -111,7 +112,7 @@ def similarity(query: Fingerprint, reference: Fingerprint) -> Similarity:
     """
     by_hashes = _by_hashes(query, reference)
     is_close = by_hashes.agrees and by_hashes.score >= CLOSE_SCORE
-    if is_close or query.landmarks is None or reference.landmarks is None or query.alg != reference.alg:
+    if is_close or query.alg != reference.alg or reference.landmarks is None or query.landmarks is None:
         return by_hashes
     placement = placement_of(query.landmarks, reference.landmarks)
     return _by_landmarks(query, placement) if placement is not None and placement.agrees else by_hashes
@@ -372,8 +373,7 @@ def _without_bars(frames: Iterator[Frame], seen: LandmarkCollector) -> Iterator[
 
 
 def _reduced(frame: Frame) -> Frame:
-    size = (_REDUCED_SIDE, _REDUCED_SIDE)
-    return Frame(frame.time_s, cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8))
+    return Frame(frame.time_s, reduced(frame.rgb, (_REDUCED_SIDE, _REDUCED_SIDE)))
 
 
 def _picture_window(brightest: RGB) -> tuple[slice, slice]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clip import RGB, Frame
+from core.pictures import reduced
 
 CANVAS_PX = 480  # the long side on which features are looked for, smaller pictures enlarged to it
 SMALL_PX = 32
@@ -148,10 +149,10 @@ class Landmarks:
 
 
 class LandmarkCollector:
-    """Takes the landmarks of one clip while its frames go by."""
+    """Keeps what the landmarks of one clip are made of while its frames go by: at most 240 small key frames."""
 
     def __init__(self) -> None:
-        self._keys: list[tuple[int, NDArray[np.float32], _Bits]] = []
+        self._keys: list[tuple[int, NDArray[np.uint8]]] = []
         self._interval_s, self._next_s = _KEY_INTERVAL_S, 0.0
         self._size = (0, 0)
         self._small: list[NDArray[np.uint8]] = []
@@ -160,7 +161,7 @@ class LandmarkCollector:
         self.window = (0.0, 0.0, 1.0, 1.0)
 
     def watching(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The same frames; features are taken of two a second."""
+        """The same frames; two a second are kept, small, for their features."""
         for frame in frames:
             self._step(int(frame.time_s * SAMPLES_PER_S + 1e-6))
             if frame.time_s + 1e-6 >= self._next_s:
@@ -173,17 +174,18 @@ class LandmarkCollector:
         self._small.append(np.clip(np.round(small), 0, 255).astype(np.uint8))
 
     def landmarks(self) -> Landmarks | None:
-        """What was taken; None of a clip without a frame."""
+        """The landmarks of what went by, their features found now; None of a clip without a frame."""
         if not self._keys or not self._small:
             return None
-        counts = [len(places) for _, places, _ in self._keys]
+        found = [features_of(canvas) for _, canvas in self._keys]
+        counts = [len(places) for places, _ in found]
         return Landmarks(
             self._size,
             self.window,
-            np.array([sample for sample, _, _ in self._keys], np.int32),
+            np.array([sample for sample, _ in self._keys], np.int32),
             np.repeat(np.arange(len(counts)), counts).astype(np.int32),
-            np.concatenate([places for _, places, _ in self._keys]),
-            np.concatenate([bits for _, _, bits in self._keys]),
+            np.concatenate([places for places, _ in found]),
+            np.concatenate([bits for _, bits in found]),
             np.arange(len(self._small), dtype=np.int32),
             np.array(self._small),
         )
@@ -199,7 +201,7 @@ class LandmarkCollector:
         size = (canvas.shape[1], canvas.shape[0])
         self._size = self._size if self._keys else size
         if size == self._size:  # a clip whose shape changes on the way has one canvas: that of its first frame
-            self._keys.append((self._sample, *features_of(canvas)))
+            self._keys.append((self._sample, canvas))
         if len(self._keys) > _MAX_KEYS:
             self._keys, self._interval_s = self._keys[::2], 2 * self._interval_s
         self._next_s = max(self._next_s, frame.time_s) + self._interval_s
@@ -236,8 +238,10 @@ def _canvas(rgb: RGB) -> NDArray[np.uint8]:
     height, width, _ = rgb.shape
     scale = CANVAS_PX / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), size, interpolation=how), np.uint8)
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    if scale < 1:
+        return reduced(grey, size)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 @cache

@@ -1,7 +1,9 @@
 """The values this room hands out: bindings, signed clips, stored releases, and what a manifest says."""
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,25 @@ class SoftBinding:
 class Fingerprint:
     """A perceptual fingerprint: 256-bit hashes in order of time, uint8 (N, 32), each with a quality 0-100.
 
-    How many stand for a second of video is part of the algorithm, and so of its name. `landmarks` are taken in the
-    same pass and are no part of the value: a fingerprint read from a credential or asked with over HTTP has none.
+    How many stand for a second of video is part of the algorithm, and so of its name. `landmarks` are no part of
+    the value: a fingerprint read from a credential or asked with over HTTP has none. `taken` gives them, or
+    works them out when they are first asked for: most copies are known by their hashes.
     """
 
     alg: str
     hashes: NDArray[np.uint8]
     quality: NDArray[np.uint8]
     duration_s: float
-    landmarks: Landmarks | None = None
+    taken: Landmarks | Callable[[], Landmarks | None] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def landmarks(self) -> Landmarks | None:
+        """The landmarks of the same clip, if there are any. The first look takes some 50 ms a second of video."""
+        return self.taken() if callable(self.taken) else self.taken
+
+    def with_landmarks(self, landmarks: Landmarks | None) -> "Fingerprint":
+        """The same fingerprint with these landmarks."""
+        return replace(self, taken=landmarks)
 
     def to_bytes(self) -> bytes:
         """The stored form: each hash followed by its quality, 33 bytes a sample."""

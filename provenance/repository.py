@@ -128,7 +128,7 @@ class MemoryManifestRepository:
             if known is None:
                 landmarks = release.fingerprint.landmarks
                 if landmarks is not None:
-                    release = replace(release, fingerprint=replace(release.fingerprint, landmarks=landmarks.kept()))
+                    release = replace(release, fingerprint=release.fingerprint.with_landmarks(landmarks.kept()))
                 self._releases[release.manifest_id] = release
                 self._index.add(release.manifest_id, release.fingerprint)
                 self._landmarks.add(release.manifest_id, indexed_features(landmarks))
@@ -381,7 +381,7 @@ class SqlManifestRepository:
             bindings=tuple(SoftBinding(one.alg, one.value, one.start_ms, one.end_ms, one.name) for one in held),
             fingerprint=replace(
                 Fingerprint.from_bytes(row.fingerprint_alg, row.fingerprint, row.duration_s),
-                landmarks=self._landmarks_of(row.landmarks_sha256),
+                taken=self._landmarks_of(row.landmarks_sha256),
             ),
             created_at=row.created_at,
             facts=json.loads(row.facts),

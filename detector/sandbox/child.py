@@ -10,7 +10,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from core.errors import UnreadableInput
@@ -21,12 +21,19 @@ from detector.sandbox.limits import SandboxLimits
 
 @dataclass(frozen=True)
 class Bench:
-    """What a job works with: the input (seekable), the limits, the fences that hold, and the way out."""
+    """What a job works with: the input (seekable), the limits, the fences that hold, the way out, and the pipe on
+    which its parent may tell it more."""
 
     file: BinaryIO
     limits: SandboxLimits
     confinement: Confinement
     output: int
+    orders: BinaryIO = field(default_factory=io.BytesIO)
+
+    def next_number(self) -> int:
+        """What the parent told since, a number under 256; 0 where it closed the pipe and tells no more."""
+        told = self.orders.read(1)
+        return told[0] if told else 0
 
     def reply(self, value: Any) -> None:
         """Send one JSON value to the parent."""
@@ -88,9 +95,9 @@ def _perform(work: Callable[..., None], bench: Bench, arguments: dict[str, Any])
 def main() -> None:
     """Read the order, prepare, confine, perform, leave without teardown."""
     output = _take_over_output()
-    order: Order = pickle.loads(sys.stdin.buffer.read())
+    order: Order = pickle.load(sys.stdin.buffer)
     work = _prepare(order.job)
     file = io.BufferedReader(io.FileIO(order.descriptor, "rb"), 1 << 18)
-    bench = Bench(file, order.limits, confine(order.limits), output)
+    bench = Bench(file, order.limits, confine(order.limits), output, sys.stdin.buffer)
     _perform(work, bench, order.arguments)
     os._exit(0)

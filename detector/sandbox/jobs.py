@@ -10,7 +10,7 @@ from typing import Any
 
 from core.clip import ClipInfo
 from core.errors import UnreadableInput
-from core.video import DecodeLimits, container_tags, open_clip
+from core.video import DecodeLimits, container_tags, open_clip, sparse_frames
 from detector.sandbox import wire
 from detector.sandbox.child import Bench
 from detector.sandbox.limits import SandboxLimits
@@ -55,12 +55,13 @@ def _tags(bench: Bench) -> dict[str, str]:
 
 
 def stream_video(bench: Bench) -> None:
-    """Send the clip's info and tags, then every frame as raw RGB."""
-    size = os.fstat(bench.file.fileno()).st_size
-    clip = open_clip(bench.file, _decode_limits(bench.limits, size))
+    """Send the clip's info and tags, then as raw RGB every frame, or so many a second as the parent then tells."""
+    limits = _decode_limits(bench.limits, os.fstat(bench.file.fileno()).st_size)
+    clip = open_clip(bench.file, limits)
     bench.reply({"info": _info_json(clip.info), "tags": _tags(bench)})
     expected = (clip.info.height_px, clip.info.width_px, 3)
-    for frame in clip.timed_frames():
+    per_s = bench.next_number()
+    for frame in sparse_frames(bench.file, clip.info, per_s, limits) if per_s else clip.timed_frames():
         if frame.rgb.shape != expected:
             raise UnreadableInput(
                 f"the picture changes its size in the middle, at {frame.time_s:.2f} s",

@@ -86,12 +86,23 @@ def _check_input(status: os.stat_result, limits: SandboxLimits) -> None:
 class ConfinedChild:
     """One running child. A context manager: leaving it kills what still runs and reaps it.
 
-    `job` is `module:function`, imported before the fences go up and called as `function(bench, **arguments)`.
+    `job` is `module:function`, imported before the fences go up and called as `function(bench, **arguments)`. With
+    `is_told_more` its pipe stays open for one number, which `tell` sends.
     """
 
-    def __init__(self, job: str, file: IO[bytes], limits: SandboxLimits, arguments: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        job: str,
+        file: IO[bytes],
+        limits: SandboxLimits,
+        arguments: dict[str, Any],
+        *,
+        is_told_more: bool = False,
+    ) -> None:
         self._limits = limits
         self._process = self._start(job, file, arguments)
+        if not is_told_more:
+            self._close_orders()
         if self._process.stdout is None:
             raise RuntimeError("a child was started without its pipe")
         self._reader = wire.Reader(self._process.stdout.fileno(), limits.wall_s)
@@ -116,9 +127,23 @@ class ConfinedChild:
         order = Order(job, file.fileno(), self._limits, arguments)
         if process.stdin is not None:
             # A child that died at once is told by its missing answer, not by this pipe.
-            with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-                pipe.write(pickle.dumps(order))
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(pickle.dumps(order))
+                process.stdin.flush()
         return process
+
+    def tell(self, number: int) -> None:
+        """Send the number (0 to 255) that the job waits for. A child that died meanwhile is told by its silence."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(bytes([number]))
+                self._process.stdin.flush()
+        self._close_orders()
+
+    def _close_orders(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
 
     def __enter__(self) -> "ConfinedChild":
         return self
@@ -134,6 +159,7 @@ class ConfinedChild:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._close_orders()
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -1,8 +1,9 @@
 """A hostile video file as a `Clip`: decoded in a confined child, checked and streamed to the parent."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,12 @@ def _checked_info(claims: Any, limits: SandboxLimits) -> ClipInfo:
 class _Run:
     """One child at work on one opened input. Closed at the latest when nobody holds it any more."""
 
-    def __init__(self, path: Path, limits: SandboxLimits) -> None:
+    def __init__(self, path: Path, limits: SandboxLimits, *, is_told_more: bool) -> None:
         self._kept = ExitStack()
         with ExitStack() as opening:
             file = opening.enter_context(opened_input(path, limits))
             self.input_bytes = os.fstat(file.fileno()).st_size
-            self.child = opening.enter_context(ConfinedChild(_JOB, file, limits, {}))
+            self.child = opening.enter_context(ConfinedChild(_JOB, file, limits, {}, is_told_more=is_told_more))
             self._kept = opening.pop_all()
 
     def close(self) -> None:
@@ -85,31 +86,43 @@ class _Run:
 
 
 class SandboxedVideo:
-    """One file on disk, decoded only behind the fences. `tags` holds the container's own after `open`."""
+    """One file on disk, decoded only behind the fences.
+
+    After `open`, `tags` holds the container's own and `info` what the file says of its video.
+    """
 
     def __init__(self, path: Path, limits: SandboxLimits | None = None) -> None:
         self.path = path
         self.limits = limits or SandboxLimits()
         self.tags: dict[str, str] = {}
+        self.info: ClipInfo | None = None
 
-    def open(self) -> Clip:
+    def open(self, pace: Callable[[], int] | None = None) -> Clip:
         """The file as a clip; every reading of it decodes anew in a child of its own, in constant memory.
+
+        `pace` is asked while the child already reads the file: how many frames a second are wanted (1 to 255), 0
+        for all. Of a faster clip the first frame of each such share of a second is given then; that is its rate.
 
         Raises:
             UnreadableInput: `not_a_video`, `too_large`, `decode_budget`, `decoder_crashed` or
                 `decoder_timeout`; at once, or while reading where a limit is passed later.
             MissingInput: no such file, or it may not be read.
         """
-        run = _Run(self.path, self.limits)
+        run = _Run(self.path, self.limits, is_told_more=pace is not None)
         try:
-            info = self._described(run)
+            self.info = info = self._described(run)
+            per_s = pace() if pace is not None else 0
+            per_s = per_s if info.fps > per_s else 0
+            if pace is not None:
+                run.child.tell(per_s)
         except BaseException:
             run.close()
             raise
         # The child that described the file stays, stopped by its full pipe, for the first reading: starting
         # another one costs 0.3 s.
         waiting = [run]
-        return Clip(info, lambda: self._frames(info, waiting))
+        paced = replace(info, fps=Fraction(per_s), frame_count=None) if per_s else info
+        return Clip(paced, lambda: self._frames(info, waiting, per_s))
 
     def _described(self, run: _Run) -> ClipInfo:
         reply = next(run.child.replies(), None)
@@ -124,11 +137,12 @@ class SandboxedVideo:
             self.tags = {str(key): str(text) for key, text in tags.items()}
         return info
 
-    def _frames(self, info: ClipInfo, waiting: list[_Run]) -> Iterator[Frame]:
+    def _frames(self, info: ClipInfo, waiting: list[_Run], per_s: int) -> Iterator[Frame]:
         run = waiting.pop() if waiting else None
         if run is None:
-            run = _Run(self.path, self.limits)
+            run = _Run(self.path, self.limits, is_told_more=True)
             self._described(run)
+            run.child.tell(per_s)
         try:
             budget = self.limits.decoded_bytes_allowed(run.input_bytes)
             for count, (record, reader) in enumerate(run.child.records()):

@@ -3,6 +3,8 @@
 So that noise, flow and latents are the same arithmetic everywhere, and a seed gives the same noise on any machine.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -49,8 +51,12 @@ def has_fast_bfloat16(device: torch.device, cpu_facts: Path = _CPU_FACTS) -> boo
 
 
 def move(model: EmbeddedModel, device: torch.device, *, mixed: bool) -> None:
-    """Let `model`'s encoder, decoder and denoiser compute on `device`, `mixed` with bfloat16 inside."""
-    model.vae.encoder = _moved(model.vae.encoder, device, mixed)
+    """Let `model`'s encoder, decoder and denoiser compute on `device`, `mixed` with bfloat16 inside.
+
+    The encoder always keeps all of float32: in some of its channels what a clip changes is 1e-5 of what stands
+    there anyway, so that bfloat16, and TF32 too, leave latents of which nothing can be read back.
+    """
+    model.vae.encoder = _moved(model.vae.encoder, device, mixed=False)
     model.vae.decoder = _moved(model.vae.decoder, device, mixed)
     model.denoiser = _moved(model.denoiser, device, mixed)
 
@@ -71,6 +77,13 @@ class _OnDevice(nn.Module):
     def forward(self, *arguments: Tensor | Layout | None) -> Tensor:
         """The network's answer, float32 on the CPU."""
         moved: list[Any] = [None if one is None else one.to(str(self.device)) for one in arguments]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+        with exactly() if not self.mixed else torch.autocast(self.device.type, torch.bfloat16):
             answer: Tensor = self.network(*moved)
         return answer.float().cpu()
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """All of float32 within: no TF32, which CUDA else takes for convolutions. Changes nothing on a CPU."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=False):
+        yield

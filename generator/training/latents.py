@@ -10,6 +10,7 @@ from rich.progress import track
 from torch import Tensor
 
 from generator.embedded.config import ModelConfig
+from generator.embedded.devices import exactly
 from generator.embedded.layout import Layout, layout_of
 from generator.embedded.text import WordTokenizer
 from generator.embedded.vae import CausalVAE
@@ -90,4 +91,5 @@ def _encoded(
 
 @torch.no_grad()
 def _encode(encoder: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
-    return encoder(frames.float() / 127.5 - 1)
+    with exactly():
+        return encoder(frames.float() / 127.5 - 1)

@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from core.canonical import canonical_json, digest_of, file_sha256, sha256_hex
 from core.clip import Clip
 from core.clock import FixedClock, SystemClock, rfc3339
 from core.files import staging_folder, write_atomically
-from core.pictures import contact_sheet, fitted, jpeg, png, sampled
+from core.pictures import contact_sheet, fitted, jpeg, png, reduced, sampled
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8),
@@ -123,3 +124,16 @@ def test_clocks_speak_utc() -> None:
     assert rfc3339(instant) == "2026-11-20T10:00:00Z"
     with pytest.raises(ValueError, match="timezone"):
         FixedClock(datetime(2026, 11, 20))
+
+
+@pytest.mark.parametrize("shape", [(1080, 1920, 3), (720, 1280), (333, 517, 3), (256, 256), (100, 200, 3)])
+def test_a_reduced_picture_is_its_area_means(shape: tuple[int, ...]) -> None:
+    """Of a picture without detail finer than the result: a level off on average, no brighter nor darker."""
+    noise = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+    picture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), max(shape) / 24), None, 0, 255, cv2.NORM_MINMAX)
+    exact = cv2.resize(picture.astype(np.float32), (64, 48), interpolation=cv2.INTER_AREA)
+    found = reduced(picture, (64, 48)).astype(np.float32)
+    assert found.shape[:2] == (48, 64)
+    assert np.abs(found - exact).mean() < 1
+    assert np.abs(found - exact).max() <= 5
+    assert abs(float((found - exact).mean())) < 0.3

@@ -9,7 +9,17 @@ import pytest
 
 from core.clip import Clip, Frame
 from core.errors import UnreadableInput, UsageError
-from core.video import DecodeLimits, container_tags, open_clip, probe, remux, scaled, transcode, write_clip
+from core.video import (
+    DecodeLimits,
+    container_tags,
+    open_clip,
+    probe,
+    remux,
+    scaled,
+    sparse_frames,
+    transcode,
+    write_clip,
+)
 
 
 def moving_square(count: int = 12, height: int = 96, width: int = 128) -> np.ndarray:
@@ -228,3 +238,23 @@ def test_an_empty_clip_can_not_be_written(tmp_path: Path) -> None:
     """A clip without a frame is an error, not an empty file that looks like one."""
     with pytest.raises(UnreadableInput):
         write_clip(Clip.from_array(np.empty((0, 96, 128, 3), np.uint8), 12), tmp_path / "a.mp4")
+
+
+def test_sparse_frames_are_the_first_of_each_share_of_a_second(tmp_path: Path) -> None:
+    """Eight a second of a clip at 30: the first frame of each eighth, timed and shown as in a whole reading."""
+    path = tmp_path / "clip.mp4"
+    write_clip(Clip.from_array(moving_square(20), 30), path, crf=10)
+    clip = open_clip(path)
+    every = list(clip.timed_frames())
+    sparse = list(sparse_frames(path, clip.info, 8))
+    first = {int(frame.time_s * 8 + 1e-6): frame for frame in reversed(every)}
+    assert [frame.time_s for frame in sparse] == [first[place].time_s for place in sorted(first)]
+    assert all(np.array_equal(frame.rgb, first[place].rgb) for place, frame in enumerate(sparse))
+
+
+def test_frames_that_are_left_out_count_all_the_same(tmp_path: Path) -> None:
+    """A budget of twelve frames ends a sparse reading at the thirteenth, given or not."""
+    path = tmp_path / "clip.mp4"
+    write_clip(Clip.from_array(moving_square(20), 30), path, crf=10)
+    with pytest.raises(UnreadableInput, match="12 frames"):
+        list(sparse_frames(path, open_clip(path).info, 8, DecodeLimits(max_frames=12)))

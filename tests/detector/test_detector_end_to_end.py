@@ -1,10 +1,11 @@
 """With the real rooms: a clip marked, signed and registered, then handed on the ways people hand clips on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 
 from core.clip import RGB, Clip
 from core.clock import rfc3339
-from core.video import open_clip, transcode, write_clip
+from core.progress import Progress, silent
+from core.video import open_clip, remux, transcode, write_clip
 from detector.reference import reference_of
 from detector.report import render_html, summary_lines
 from detector.sandbox.credential import read_manifest_sandboxed
@@ -26,6 +28,7 @@ from provenance.records import CredentialState, Release, SoftBinding
 from provenance.repository import MemoryManifestRepository
 from provenance.signing import sign_clip
 from provenance.trust import TrustStore
+from watermark.extraction import Extraction
 from watermark.payload import Payload
 from watermark.pixel import PixelWatermark
 
@@ -108,6 +111,47 @@ def test_an_untouched_clip_is_verified(studio: Studio) -> None:
     assert verdict.watermark["pixel"]["content_id"] == studio.payload.content_hex
     assert "Test Studio" in render_html(verdict)
     assert summary_lines(verdict)[0] == "VERIFIED"
+
+
+def test_of_an_intact_clip_of_ours_a_part_of_the_pictures_is_enough(studio: Studio) -> None:
+    """Every byte is vouched for: eight pictures a second show the mark, and the verdict says what was left out."""
+    verdict = studio.detector.verify(studio.clip)
+    assert any("Of each second 8 pictures were looked at" in line for line in verdict.limits)
+    assert (verdict.file["fps"], verdict.file["duration_s"]) == (24.0, 2.0)
+    assert verdict.watermark["pixel"]["found"]
+    assert verdict.match is not None
+    assert verdict.match["content_agrees"]
+
+
+def test_all_pictures_are_looked_at_where_the_credential_does_not_settle_it(studio: Studio, tmp_path: Path) -> None:
+    """Without its credential, or with one byte changed, nothing is left out."""
+    bare, changed = tmp_path / "bare.mp4", tmp_path / "changed.mp4"
+    remux(studio.clip, bare)
+    content = bytearray(studio.clip.read_bytes())
+    content[content.index(b"mdat") + 2_000] ^= 1
+    changed.write_bytes(content)
+    for path in (bare, changed):
+        assert not any("Of each second" in line for line in studio.detector.verify(path).limits)
+
+
+def test_all_pictures_are_looked_at_where_a_part_shows_no_mark(studio: Studio) -> None:
+    """A mark that the credential announces and a part of the pictures doesn't show is looked for in all of them."""
+
+    class Weak(PixelWatermark):
+        """Reads nothing from fewer than twelve frames a second."""
+
+        rates: ClassVar[list[Fraction]] = []
+
+        def extract(
+            self, clip: Clip, keys: Mapping[int, bytes], *, blind: bool = True, progress: Progress = silent
+        ) -> Extraction:
+            self.rates.append(clip.info.fps)
+            return super().extract(clip, keys if clip.info.fps >= 12 else {}, blind=blind, progress=progress)
+
+    verdict = replace(studio.detector, pixel=Weak()).verify(studio.clip)
+    assert Weak.rates == [8, 24]
+    assert verdict.watermark["pixel"]["found"]
+    assert not any("Of each second" in line for line in verdict.limits)
 
 
 def copied(change: Callable[[RGB], RGB], crf: int = 20) -> Callable[[Studio, Path], None]:

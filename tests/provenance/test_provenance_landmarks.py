@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
 from provenance import fingerprint as fp
+from provenance import landmarks as landmarks_module
 from provenance import placing
 from provenance.blobs import FolderBlobStore
 from provenance.database import open_engine, releases
@@ -93,7 +94,7 @@ def original() -> Fingerprint:
 
 def kept(one: Fingerprint) -> Fingerprint:
     assert one.landmarks is not None
-    return replace(one, landmarks=Landmarks.from_bytes(one.landmarks.to_bytes()))
+    return one.with_landmarks(Landmarks.from_bytes(one.landmarks.to_bytes()))
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -101,7 +102,7 @@ def test_what_the_hashes_lose_is_found(tmp_path: Path, original: Fingerprint, na
     """Cut out, turned, captioned, inserted, and encoded at CRF 28; the release's side as a repository keeps it."""
     write_clip(clip_of(COPIES[name](take(1, 2))), tmp_path / "copy.mp4", crf=28, preset="veryfast")
     copy = fingerprint_clip(open_clip(tmp_path / "copy.mp4"))
-    assert not similarity(replace(copy, landmarks=None), original).agrees
+    assert not similarity(copy.with_landmarks(None), original).agrees
     found = similarity(copy, kept(original))
     assert found.agrees
     assert found.score > 0.8
@@ -120,7 +121,7 @@ def test_a_picture_laid_over_a_part_takes_no_likeness_away(original: Fingerprint
     found = similarity(copy, kept(original))
     assert found.agrees
     assert found.score >= fp.CLOSE_SCORE
-    assert found.score >= similarity(replace(copy, landmarks=None), original).score
+    assert found.score >= similarity(copy.with_landmarks(None), original).score
 
 
 @pytest.mark.parametrize(("tall", "wide"), [(48, 72), (66, 100), (80, 120)])
@@ -286,14 +287,14 @@ def test_a_window_finds_its_release(repository: ManifestRepository, original: Fi
         repository.put(release(number, fingerprint_clip(clip_of(take(1 if number == 2 else number, number + 20)))))
     window = fingerprint_clip(clip_of(take(1, 2)[:, 60:160, 90:240]))
     assert [one.manifest_id for one, _ in repository.find_by_fingerprint(window)] == ["urn:c2pa:1"]
-    assert repository.find_by_fingerprint(replace(window, landmarks=None)) == []
+    assert repository.find_by_fingerprint(window.with_landmarks(None)) == []
 
 
 def test_releases_without_landmarks_are_found_by_their_hashes(
     repository: ManifestRepository, original: Fingerprint
 ) -> None:
     """What was put before landmarks were kept stays readable and searchable."""
-    repository.put(release(1, replace(original, landmarks=None)))
+    repository.put(release(1, original.with_landmarks(None)))
     assert len(repository.find_by_fingerprint(original)) == 1
     window = fingerprint_clip(clip_of(take(1, 2)[:, 60:160, 90:240]))
     assert repository.find_by_fingerprint(window) == []
@@ -328,7 +329,7 @@ def test_a_database_of_before_is_migrated(tmp_path: Path, original: Fingerprint)
     """A release written under version 2 of the schema is read, found, and keeps its digest."""
     url = f"sqlite:///{tmp_path}/r.db"
     blobs = FolderBlobStore(tmp_path / "blobs")
-    SqlManifestRepository(url, blobs).put(release(1, replace(original, landmarks=None)))
+    SqlManifestRepository(url, blobs).put(release(1, original.with_landmarks(None)))
     with open_engine(url).begin() as connection:
         for column in ("landmarks_sha256", "landmark_features"):
             connection.execute(sa.text(f"ALTER TABLE provenance_release DROP COLUMN {column}"))
@@ -356,4 +357,17 @@ def test_the_names_say_what_they_are() -> None:
     """Landmarks are no part of the fingerprint's value: its name and bytes stay as they were."""
     assert fp.ALGORITHM == "org.reelproof.fp.dct256-8hz.1"
     clip = clip_of(take(1, 2))
-    assert fingerprint_clip(clip).to_bytes() == replace(fingerprint_clip(clip), landmarks=None).to_bytes()
+    assert fingerprint_clip(clip).to_bytes() == fingerprint_clip(clip).with_landmarks(None).to_bytes()
+
+
+def test_landmarks_are_worked_out_when_they_are_first_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies that are known by their hashes cost no local features, and two looks cost one search."""
+    looks: list[int] = []
+    features = landmarks_module.features_of
+    monkeypatch.setattr(landmarks_module, "features_of", lambda canvas: looks.append(1) or features(canvas))
+    first, second = fingerprint_clip(clip_of(take(1, 2))), fingerprint_clip(clip_of(take(1, 2)))
+    assert similarity(first, second).agrees
+    assert not looks
+    assert first.landmarks is first.landmarks
+    assert first.landmarks is not None
+    assert len(looks) == len(first.landmarks.keys)
