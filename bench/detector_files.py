@@ -18,7 +18,8 @@ import numpy as np
 from bench.detector_changes import excerpt, is_sealed, shared_clips
 from core.clip import RGB, Clip
 from core.clock import rfc3339
-from core.video import open_clip, remux, transcode, write_clip
+from core.packets import remux
+from core.video import open_clip, transcode, write_clip
 from detector.reference import reference_of
 from detector.service import Detector
 from detector.verdict import Conclusion

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.video import remux
+from core.packets import remux
 from detector.sandbox.credential import read_manifest_sandboxed
 from detector.service import Detector
 from detector.verdict import Conclusion, Verdict

@@ -1,19 +1,18 @@
-"""Video files in and out, one frame in memory at a time. The only module that imports PyAV.
+"""Video files in and out, one frame in memory at a time.
 
 Reading: any container on the white list, rotated upright, converted to 8-bit RGB with the stream's own
-matrix and range, timed from the first frame. Nothing but the given file is ever opened: no sibling
-files, no playlists, no network. Writing: MP4 with H.264 (or another codec by name), BT.709 limited
-range, audio packets copied untouched from another file.
+matrix and range, timed from the first frame; the sound as mono samples on the same time. Nothing but the
+given file is ever opened: no sibling files, no playlists, no network. Writing: MP4 with H.264 (or another
+codec by name), BT.709 limited range, audio packets copied untouched from another file.
 
 Refuses to know: credentials (a remux or an encode drops a C2PA manifest: sign last).
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 import av
 import av.error
@@ -23,25 +22,27 @@ from av.video.frame import PictureType
 
 from core.ahead import ahead
 from core.clip import RGB, Clip, ClipInfo, Coding, Frame
-from core.errors import UnreadableInput, UsageError
+from core.containers import (
+    DECODE_FAULTS,
+    MAX_DAMAGED_PACKETS,
+    READABLE_FORMATS,
+    Source,
+    not_a_video,
+    opened,
+    unreadable,
+    video_stream,
+)
+from core.errors import UsageError
 from core.progress import Progress, silent
 
-READABLE_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,ivf,h264,hevc,m4v,yuv4mpegpipe"
-)
 _VARIABLE_RATE_PROBE_PACKETS = 600
 _VARIABLE_RATE_JITTER_S = 0.0025  # container clocks of 1 ms and halves of it are not a variable rate
 _VARIABLE_RATE_CLOCK = 90_000
-_CLOCK_S = 0.001
-_MOST_REORDERED = 32
 _HD_HEIGHT_PX = 720  # untagged video is BT.709 from here up, BT.601 below: what players assume
 _BT709, _BT601 = 1, 5
 _LIMITED, _FULL = 1, 2
-_MAX_DAMAGED_PACKETS = 1_000
 _KINDS = {int(PictureType.I): "I", int(PictureType.P): "P", int(PictureType.B): "B"}
 _VECTOR_CODECS = ("h264",)  # of what is common, the one whose decoder tells its motion vectors
-
-_DECODE_FAULTS = (av.error.FFmpegError, OSError, UnicodeDecodeError, IndexError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -58,74 +59,11 @@ class DecodeLimits:
 
 
 DEFAULT_LIMITS = DecodeLimits()
-Source = Path | BinaryIO
-
-
-class Sink(Protocol):
-    """What bytes are written to, front to back."""
-
-    def write(self, content: bytes, /) -> int:
-        """Take some bytes; gives how many."""
-        ...
-
-
-def _unreadable(message: str, code: str, hint: str) -> UnreadableInput:
-    return UnreadableInput(message, code=code, hint=hint)
-
-
-def _not_a_video(reason: object) -> UnreadableInput:
-    return _unreadable(
-        f"no decodable video in this file ({reason})",
-        "not_a_video",
-        "Check that the file plays; MP4, MOV, MKV, WebM, AVI and MPEG-TS are read.",
-    )
-
-
-def _byte_stream(source: Source) -> BinaryIO:
-    if not isinstance(source, Path):
-        return source
-    try:
-        return source.open("rb")
-    except OSError as fault:
-        reason = fault.strerror or type(fault).__name__
-        raise _unreadable(
-            f"can't open {source.name}: {reason.lower()}", "no_such_file", "Check the path and its permissions."
-        ) from fault
-
-
-@contextmanager
-def _opened(source: Source) -> Iterator[Any]:
-    """The demuxer over a file, by descriptor: the demuxer never learns a path it could walk from."""
-    stream = _byte_stream(source)
-    try:
-        if stream.seekable():
-            stream.seek(0)
-        try:
-            container = av.open(
-                stream,
-                mode="r",
-                options={"format_whitelist": READABLE_FORMATS, "protocol_whitelist": ""},
-                metadata_errors="replace",
-            )
-        except (*_DECODE_FAULTS, MemoryError) as fault:
-            raise _not_a_video(type(fault).__name__) from fault
-        with container:
-            yield container
-    finally:
-        if isinstance(source, Path):
-            stream.close()
-
-
-def _video_stream(container: Any) -> Any:
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
-    raise _not_a_video("it has no video stream")
 
 
 def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
     if max(width, height) > limits.max_side_px or width * height > limits.max_frame_pixels:
-        raise _unreadable(
+        raise unreadable(
             f"frames of {width}x{height} pixels exceed the limit of {limits.max_side_px} a side",
             "decode_budget",
             "Scale the clip down, or raise the decode limits.",
@@ -169,8 +107,8 @@ def probe(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> ClipInfo:
     Raises:
         UnreadableInput: no video in it, or a picture larger than the limits.
     """
-    with _opened(source) as container:
-        stream = _video_stream(container)
+    with opened(source) as container:
+        stream = video_stream(container)
         try:
             times = _packet_times(container, stream)
             fps, varies = _rate_of(stream, times)
@@ -185,12 +123,12 @@ def probe(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> ClipInfo:
                 has_audio=bool(container.streams.audio),
                 is_variable_rate=varies,
             )
-        except (*_DECODE_FAULTS, MemoryError) as fault:
-            raise _not_a_video(type(fault).__name__) from fault
+        except (*DECODE_FAULTS, MemoryError) as fault:
+            raise not_a_video(type(fault).__name__) from fault
     _check_size(claims.width_px, claims.height_px, limits)
     first = next(_decoded(source, limits), None)
     if first is None:
-        raise _not_a_video("no frame of it decodes")
+        raise not_a_video("no frame of it decodes")
     rotation = round(first.rotation / 90) * 90 % 360
     width, height = (first.height, first.width) if rotation in (90, 270) else (first.width, first.height)
     depth = max(component.bits for component in first.format.components)
@@ -199,14 +137,14 @@ def probe(source: Source, limits: DecodeLimits = DEFAULT_LIMITS) -> ClipInfo:
 
 def container_tags(source: Source) -> dict[str, str]:
     """The file's own metadata (title, encoder, `AIGC` …), as written there: hostile until shown otherwise."""
-    with _opened(source) as container:
+    with opened(source) as container:
         return {str(key): str(value) for key, value in container.metadata.items()}
 
 
 def _decoded(source: Source, limits: DecodeLimits, *, with_vectors: bool = False) -> Iterator[Any]:
     """PyAV frames in display order. Damaged packets are skipped: what still decodes is what people see."""
-    with _opened(source) as container:
-        stream = _video_stream(container)
+    with opened(source) as container:
+        stream = video_stream(container)
         stream.thread_type = "AUTO"
         options = {"max_pixels": str(limits.max_frame_pixels)}
         if with_vectors and stream.codec_context.name in _VECTOR_CODECS:
@@ -217,13 +155,13 @@ def _decoded(source: Source, limits: DecodeLimits, *, with_vectors: bool = False
             for packet in container.demux(stream):
                 try:
                     frames = packet.decode()
-                except (*_DECODE_FAULTS, MemoryError) as fault:
+                except (*DECODE_FAULTS, MemoryError) as fault:
                     damaged += 1
-                    if damaged > _MAX_DAMAGED_PACKETS:
-                        raise _not_a_video("too many damaged packets") from fault
+                    if damaged > MAX_DAMAGED_PACKETS:
+                        raise not_a_video("too many damaged packets") from fault
                     continue
                 yield from frames
-        except (*_DECODE_FAULTS, MemoryError):
+        except (*DECODE_FAULTS, MemoryError):
             return  # the container ends in the middle: the frames before it stand
 
 
@@ -270,7 +208,7 @@ def _frames(
         _check_size(frame.width, frame.height, limits)
         pixels += frame.width * frame.height
         if count >= limits.max_frames or pixels > limits.max_total_pixels:
-            raise _unreadable(
+            raise unreadable(
                 f"the clip decodes to more than {count} frames or {limits.max_total_pixels} pixels",
                 "decode_budget",
                 "Cut the clip into shorter pieces, or raise the decode limits.",
@@ -440,95 +378,12 @@ def write_clip(
             written += 1
             progress(min(1.0, written / expected))
         if stream is None:
-            raise _not_a_video("no frame to write")
+            raise not_a_video("no frame to write")
         output.mux(stream.encode())
         if audio is not None:
             audio.copy_until(float("inf"))
             audio.close()
     return written
-
-
-def remux(source: Path, target: Path, *, metadata: dict[str, str] | None = None) -> None:
-    """Copy video and audio packets into a new container, untouched. Drops credentials and other boxes."""
-    options = {"movflags": "+faststart+use_metadata_tags"} if target.suffix in (".mp4", ".mov") else {}
-    with _opened(source) as container, av.open(str(target), "w", options=options) as output:
-        output.metadata.update(metadata or {})
-        kept = [_video_stream(container), *container.streams.audio]
-        tracks = {stream.index: output.add_stream_from_template(stream) for stream in kept}
-        for packet in _packets(container, *kept):
-            packet.stream = tracks[packet.stream.index]
-            output.mux(packet)
-
-
-def _packets(container: Any, *streams: Any) -> Iterator[Any]:
-    """The streams' packets with a time for each to be decoded at.
-
-    Matroska keeps none, and the demuxer can't tell it of the first where pictures are reordered: those are counted
-    back from the first that is known. Left out, as muxers ask, the first key frame would be gone.
-    """
-    held: dict[int, list[Any]] = {stream.index: [] for stream in streams}
-    for packet in container.demux(*streams):
-        waiting = held.get(packet.stream.index)
-        if packet.dts is None and waiting is not None and packet.size and len(waiting) < _MOST_REORDERED:
-            waiting.append(packet)
-            continue
-        if packet.dts is None:
-            continue  # the flush at the end
-        for back, early in enumerate(reversed(waiting or ()), 1):
-            early.dts = packet.dts - back * max(1, packet.duration or 1)
-        yield from waiting or ()
-        held[packet.stream.index] = []
-        yield packet
-
-
-def keyframe_pieces(source: Source, seconds: float, sink: Callable[[], Sink]) -> Iterator[tuple[float, float]]:
-    """Copy the video's packets, untouched, into Matroska pieces of at least `seconds`, each from a key frame on.
-
-    Pictures that an open group of pictures shows before that key frame, but decodes from the one before, are lost.
-    Every piece is written to a sink of its own, front to back. Gives when each begins and ends, in seconds from the
-    first packet, once it is whole. Sound and all else is left out. Holds one packet, and what the muxer does.
-
-    Raises:
-        UnreadableInput: `not_a_video`: no video, or one that can't be copied into Matroska.
-    """
-    with _opened(source) as container:
-        stream = _video_stream(container)
-        piece: _Piece | None = None
-        try:
-            for packet in _packets(container, stream):
-                time_s = float((packet.dts if packet.pts is None else packet.pts) * packet.time_base)
-                if piece is None or (packet.is_keyframe and time_s - piece.start_s >= seconds - _CLOCK_S):
-                    if piece is not None:
-                        yield piece.whole(time_s)
-                    piece = _Piece(sink(), stream, time_s, piece.first_s if piece is not None else time_s)
-                piece.take(packet, time_s)
-        except (*_DECODE_FAULTS, MemoryError) as fault:
-            if piece is None or not piece.packets:
-                raise _not_a_video(f"its packets can't be copied: {type(fault).__name__}") from fault
-        if piece is None:
-            raise _not_a_video("it has no packets")
-        yield piece.whole(piece.latest_s)
-
-
-class _Piece:
-    """Packets on their way into one Matroska file; times in seconds on the source's clock."""
-
-    def __init__(self, sink: Sink, stream: Any, start_s: float, first_s: float) -> None:
-        self.start_s, self.first_s, self.latest_s, self.packets = start_s, first_s, start_s, 0
-        self._output = av.open(sink, "w", format="matroska")
-        self._track = self._output.add_stream_from_template(stream)
-
-    def take(self, packet: Any, time_s: float) -> None:
-        """Copy one packet."""
-        packet.stream = self._track
-        self._output.mux(packet)
-        self.packets += 1
-        self.latest_s = max(self.latest_s, time_s)
-
-    def whole(self, end_s: float) -> tuple[float, float]:
-        """Finish the file; gives when it begins and ends, from the first packet of all."""
-        self._output.close()
-        return max(0.0, self.start_s - self.first_s), max(0.0, max(end_s, self.latest_s) - self.first_s)
 
 
 def transcode(

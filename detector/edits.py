@@ -6,6 +6,7 @@ from typing import Any
 from detector.differences import ChangedRegion
 from detector.inspection import MIN_CHANGE_S, Inspection
 from detector.matching import Stretch
+from detector.sounds import SoundComparison
 from provenance.fingerprint import Similarity
 from watermark.extraction import Geometry
 
@@ -13,6 +14,13 @@ _SAME = 0.015  # sizes within 1.5 % count as the same: codecs pad odd sides
 _MIN_TRIM_S = 0.3  # fingerprints are aligned to an eighth of a second; less can't be told from rounding
 _MIN_TURN_DEG = 0.5
 _SHOWN_CHANGES = 6
+_SOUND_STATES = ("removed", "replaced", "added", "shifted")
+_SOUND_WORDS = {
+    "sound_replaced": "sound replaced",
+    "sound_removed": "sound removed",
+    "sound_added": "sound added where the release is quiet",
+    "sound_shifted": "sound shifted",
+}
 
 
 def edits_of(
@@ -57,6 +65,41 @@ def changes_of(inspection: Inspection | None, released: Mapping[str, Any]) -> tu
         return ()
     found = [*_in_time(inspection, released), *(_region(one) for one in inspection.regions)]
     return tuple(sorted(found, key=lambda one: (one["start_s"], one["kind"])))
+
+
+def sound_changes_of(sound: SoundComparison) -> tuple[dict[str, Any], ...]:
+    """What was done to the sound, as values: `sound_removed`, `sound_replaced`, `sound_added` and `sound_shifted`
+    (`seconds`: how much later it sounds than in the release), each with its `p_value` where bits were compared."""
+    # Where the release is quiet nothing can be told: the rest being all one, it happened to the whole sound.
+    is_whole = len({one.state for one in sound.stretches} - {"unclear"}) == 1
+    found = []
+    for one in sound.stretches:
+        if one.state in _SOUND_STATES:
+            more = {"seconds": round(one.shift_s, 2)} if one.state == "shifted" else {}
+            change = _change(f"sound_{one.state}", one.start_s, one.end_s, **more)
+            found.append(
+                change | {"p_value": one.p_value, "is_whole": is_whole, "had_sound": sound.release_has_sound}
+            )
+    return tuple(found)
+
+
+def sound_edits_of(changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The same in words, one line for each kind."""
+    said = []
+    for kind, words in _SOUND_WORDS.items():
+        found = [one for one in changes if one["kind"] == kind]
+        if not found:
+            continue
+        spans = ", ".join(f"{one['start_s']:.1f}-{one['end_s']:.1f} s" for one in found[:_SHOWN_CHANGES])
+        where = "" if found[0]["is_whole"] else f" at {spans}"
+        if kind == "sound_shifted":
+            late = found[0]["seconds"]
+            words = f"sound {abs(late):.1f} s {'late' if late > 0 else 'early'}"
+        if kind == "sound_added" and not found[0]["had_sound"]:
+            words = "sound added, where the release had none,"
+            where = where or " throughout"
+        said.append((words + where).removesuffix(","))
+    return tuple(said)
 
 
 def _is_followed(inspection: Inspection | None) -> bool:

@@ -9,6 +9,7 @@ from detector.classifier.reading import ClassifierReading
 from detector.history import History
 from detector.inspection import Inspection
 from detector.leads import Lead
+from detector.sounds import SoundComparison
 from provenance.fingerprint import CLOSE_SCORE, Similarity
 from provenance.records import CredentialState, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction
@@ -65,6 +66,14 @@ class MarkReading:
         if ours is None or theirs is None:
             return False
         return not (ours.startswith(theirs) or theirs.startswith(ours))
+
+
+@dataclass(frozen=True)
+class SoundReading:
+    """How the sound compares with that of the release which the clip is a copy of, or why nobody compared it."""
+
+    comparison: SoundComparison | None = None
+    not_studied: str = "there is no release here to compare it with"
 
 
 class Comparison(StrEnum):
@@ -164,7 +173,8 @@ class Findings:
     `fingerprint_searched` tells "nothing looks like it" from "nobody looked". `parts` has two or more entries where
     stretches of the clip come from different releases: it was joined from them. `leads` weigh nothing.
     `provisos` are sentences on how the file came here, for the limits of the verdict. `history` is what a
-    credential tells of the files that the clip was made from. `classifier` is None where none is set up.
+    credential tells of the files that the clip was made from. `classifier` is None where none is set up. `sound` is
+    compared only for a copy of one of ours.
     """
 
     file: Mapping[str, Any] = field(default_factory=dict)
@@ -185,6 +195,7 @@ class Findings:
     provisos: tuple[str, ...] = ()
     history: History | None = None
     classifier: ClassifierReading | None = None
+    sound: SoundReading = field(default_factory=SoundReading)
 
     @property
     def match(self) -> ReleaseMatch | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.evidence import evidence_of
-from detector.evidence.content import match_json
+from detector.evidence.content import match_json, sound_limit
 from detector.evidence.context import classifier_limit
 from detector.evidence.marks import mark_json
 from detector.findings import Findings
@@ -39,7 +39,6 @@ _SILENT = {Outcome.NOT_EXAMINED, Outcome.NOT_FOUND}
 #: On every verdict, because it is true of every verdict.
 STANDING_LIMITS = (
     "Marks of other makers, such as Google's SynthID, can only be read by those makers; we did not look for them.",
-    "The sound was not studied.",
     "A credential says who signed a file and what they state of it, not that what it shows is true.",
 )
 
@@ -84,6 +83,7 @@ def fuse(findings: Findings) -> Verdict:
         classifier=findings.classifier.to_json() if findings.classifier is not None else None,
         leads=tuple(one.to_json() for one in findings.leads),
         history=history_json(findings.history or History("file", findings.manifest)),
+        sound=findings.sound.comparison.to_json() if findings.sound.comparison is not None else None,
     )
 
 
@@ -110,7 +110,7 @@ def _origin(rule: Rule, findings: Findings) -> str:
     """What the deciding credential attests; `unknown` where no credential stands behind these pictures."""
     if rule.conclusion is Conclusion.VERIFIED:
         return findings.manifest.origin
-    if rule.name in ("parts_replaced", "region_replaced"):
+    if rule.name in ("parts_replaced", "region_replaced", "sound_replaced"):
         return "edited"
     match = findings.match
     if (
@@ -162,7 +162,7 @@ def _explanation(rule: Rule, findings: Findings, evidence: tuple[Evidence, ...],
 
 
 def _limits(findings: Findings) -> tuple[str, ...]:
-    lines = list(STANDING_LIMITS)
+    lines = [STANDING_LIMITS[0], sound_limit(findings.sound), *STANDING_LIMITS[1:]]
     lines.append(classifier_limit(findings.classifier))
     for name, reading in (("pixel mark", findings.pixel), ("noise mark", findings.noise)):
         if reading.extraction is None:

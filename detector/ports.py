@@ -75,7 +75,8 @@ class ReleaseLookup(Protocol):
         ...
 
 
-#: The small pictures kept of a release, by the digest that its facts name (`detector.reference`).
+#: What is kept of a release beside its fingerprint, by the digests that its facts name: small pictures
+#: (`detector.reference`) and its sound (`provenance.sound`).
 #: Raises ServiceUnreachable where they can't be had.
 ReferenceLookup = Callable[[str], bytes]
 

@@ -15,6 +15,7 @@ from textwrap import wrap
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from detector.reportmaps import sound_lane, sound_words
 from detector.reportview import CONCLUSION_WORDS, EVIDENCE_TITLES, OUTCOME_WORDS, view_of
 from detector.verdict import Outcome, Verdict
 
@@ -54,6 +55,8 @@ def summary_lines(verdict: Verdict) -> list[str]:
     lines = [f"{CONCLUSION_WORDS[verdict.conclusion].upper()}", *wrap(verdict.headline, _LINE_CHARACTERS), ""]
     for reason in verdict.explanation:
         lines += wrap(reason, _LINE_CHARACTERS, initial_indent="- ", subsequent_indent="  ")
+    if sound := sound_words(sound_lane(verdict, verdict.file.get("duration_s") or 0.0, _LINE_CHARACTERS)):
+        lines += ["", *wrap(f"Sound along the clip: {sound}", _LINE_CHARACTERS)]
     lines += ["", "Evidence"]
     for one in verdict.evidence:
         if one.outcome != Outcome.NOT_EXAMINED:

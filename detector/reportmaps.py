@@ -1,6 +1,6 @@
 """The drawn parts of a report: the map of differences, what was done, which part is from which clip."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detector.verdict import Verdict
@@ -18,6 +18,18 @@ _KINDS = {
     "replaced": "part of the picture replaced",
     "caption": "captions or a bar",
     "overlay": "something laid over",
+    "sound_replaced": "sound replaced",
+    "sound_removed": "sound removed",
+    "sound_added": "sound added",
+    "sound_shifted": "sound shifted",
+}
+SOUND_STATES = {
+    "same": "the released sound",
+    "replaced": "other sound",
+    "removed": "sound removed",
+    "added": "sound added",
+    "shifted": "the released sound, shifted",
+    "unclear": "sound: can't tell",
 }
 #: What each finding cannot show, in one sentence. Shown under every finding that says something.
 NOT_SAID = {
@@ -99,12 +111,50 @@ def changes_lane(verdict: Verdict, end_s: float, width: int) -> list[dict[str, A
             continue
         span = max(3.0, (one["end_s"] - one["start_s"]) * scale)
         place = min(one["start_s"] * scale, width - span)
-        seconds = f"{one['seconds']:.1f} s " if one.get("seconds") else ""
+        seconds = f"{abs(one['seconds']):.1f} s " if one.get("seconds") else ""
         at = f"{one['start_s']:.2f} s"
         until = f"-{one['end_s']:.2f} s" if one["end_s"] > one["start_s"] else ""
         words = f"{at.removesuffix(' s') if until else at}{until}: {seconds}{_KINDS[one['kind']]}"
         lane.append({"x": round(place, 1), "width": round(span, 1), "kind": one["kind"], "words": words})
     return lane
+
+
+def sound_lane(verdict: Verdict, end_s: float, width: int) -> list[dict[str, Any]]:
+    """How the sound compares with the release's, as pieces of a lane; empty where it was not compared, or where
+    neither clip sounds."""
+    sound = verdict.sound
+    if sound is None or end_s <= 0:
+        return []
+    if not sound["release_has_sound"] and all(one["state"] == "same" for one in sound["stretches"]):
+        return []
+    scale = width / end_s
+    lane = []
+    for one in sound["stretches"]:
+        start, end = min(one["start_s"], end_s), min(one["end_s"], end_s)
+        words = SOUND_STATES[one["state"]]
+        lane.append(
+            {
+                "state": one["state"],
+                "x": round(start * scale, 1),
+                "width": round(max(1.0, (end - start) * scale - 1.5), 1),
+                "title": f"{start:.1f}-{end:.1f} s: {words}{_chance(one['p_value'])}",
+                "seconds": end - start,
+            }
+        )
+    return lane
+
+
+def sound_words(lane: Sequence[Mapping[str, Any]]) -> str:
+    """The lane in words: how long which state lasts."""
+    told = []
+    for state, words in SOUND_STATES.items():
+        if found := [one["seconds"] for one in lane if one["state"] == state]:
+            told.append(f"{words} for {sum(found):.1f} s")
+    return "; ".join(told)
+
+
+def _chance(p_value: float | None) -> str:
+    return "" if p_value is None else f" (p {p_value:.1g} that an unrelated sound is so like it)"
 
 
 def parts_lane(verdict: Verdict) -> list[str]:

@@ -50,6 +50,14 @@ _STATES = {
     "unclear": "#9aa3ad",
     "alike": "#3f8fc0",
 }
+_SOUND_STATES = {
+    "same": "#3f8fc0",
+    "replaced": "#c8402f",
+    "removed": "#d99a2b",
+    "added": "#8a63c9",
+    "shifted": "#b8862b",
+    "unclear": "#9aa3ad",
+}
 _MARGIN = 18 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _SHOWN_PICTURES = 6
@@ -172,9 +180,21 @@ def _along(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flow
     for one in line["blocks"]:
         fill = HexColor(_STATES[one["state"]])
         drawing.add(Rect(one["x"] * scale, 2, one["width"] * scale, 14, fillColor=fill, strokeColor=None))
+    below = [_sound_bar(line, scale)] if line["sound"] else []
     ends = f"from {line['ticks'][0]['label']} to {line['ticks'][-1]['label']}: {line['words']}"
-    yield KeepTogether([_heading("Along the clip"), drawing, _text(ends, 8.5, textColor=_SOFT)])
+    told = [ends, f"below, the sound: {line['sound_words']}"] if below else [ends]
+    yield KeepTogether(
+        [_heading("Along the clip"), drawing, *below, *(_text(one, 8.5, textColor=_SOFT) for one in told)]
+    )
     yield from _listed([*line["parts"], *(one["words"] for one in line["lane"])])
+
+
+def _sound_bar(line: dict[str, Any], scale: float) -> Flowable:
+    drawing = Drawing(_WIDTH, 12)
+    for one in line["sound"]:
+        fill = HexColor(_SOUND_STATES[one["state"]])
+        drawing.add(Rect(one["x"] * scale, 2, one["width"] * scale, 8, fillColor=fill, strokeColor=None))
+    return drawing
 
 
 def _leads(verdict: Verdict, view: dict[str, Any], _: Pictures) -> Iterator[Flowable]:

@@ -7,7 +7,15 @@ from detector.disclosure import Duty, duties_of
 from detector.evidence.strength import MAX_STRENGTH_LOG10
 from detector.plaintext import plain
 from detector.reporthistory import history
-from detector.reportmaps import NOT_SAID, changes_lane, parts_lane, picture_map
+from detector.reportmaps import (
+    NOT_SAID,
+    SOUND_STATES,
+    changes_lane,
+    parts_lane,
+    picture_map,
+    sound_lane,
+    sound_words,
+)
 from detector.verdict import SCHEMA, Conclusion, Evidence, Outcome, Verdict
 
 CONCLUSION_WORDS = {
@@ -156,11 +164,17 @@ def _timeline(verdict: Verdict) -> dict[str, Any] | None:
         return None
     scale = _TIMELINE_WIDTH / end_s
     states = [state for state in _STATES if any(one["state"] == state for one in listed)]
+    sound = sound_lane(verdict, end_s, _TIMELINE_WIDTH)
     return {
         "blocks": [_block(one, scale) for one in listed],
         "ticks": [_tick(i, end_s) for i in range(_TICKS)],
         "legend": [(state, _STATES[state]) for state in states],
         "words": "; ".join(_summed(listed, state) for state in states),
+        "sound": sound,
+        "sound_words": sound_words(sound),
+        "sound_legend": [
+            (one, words) for one, words in SOUND_STATES.items() if any(p["state"] == one for p in sound)
+        ],
         "lane": changes_lane(verdict, end_s, _TIMELINE_WIDTH),
         "parts": parts_lane(verdict),
     }

@@ -182,6 +182,14 @@ RULES: tuple[Rule, ...] = (
         (*_FOUND_AGAIN, "tamper"),
     ),
     Rule(
+        "sound_replaced",
+        Conclusion.ALTERED,
+        lambda s: s.recovered and s.has_replaced_sound,
+        "A copy of a clip signed by {kept_issuer}, with other sound than it was released with",
+        "The pictures are the released ones; a stretch of the sound is another. Done to it since: {edits}.",
+        (*_FOUND_AGAIN, "tamper"),
+    ),
+    Rule(
         "recovered",
         Conclusion.RECOVERED,
         lambda s: s.recovered,

@@ -6,7 +6,8 @@
 pixel mark is read from them as in an uncut copy; 5. the fingerprint is taken from the same frames and looked up.
 6. Where nothing has settled the clip, the mark is searched in cut-out copies too, and 7. the generator is run
 backwards for the noise mark (or always, as set). 8. Marks are looked up in the repository, the kept credential is
-read and the pictures are compared. 9. Fuse. What a step leaves out stands in the verdict's limits.
+read and the pictures are compared, and along them the sound. 9. Fuse. What a step leaves out stands in the
+verdict's limits.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from detector.classifier.reading import ClassifierReading
 from detector.findings import Comparison, Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
 from detector.fusion import fuse
 from detector.history import History
+from detector.listening import sound_reading, with_sound
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
 from detector.ports import (
@@ -74,7 +76,8 @@ class Detector:
     given: `fallback` looks for it when neither the credential nor the pixel mark settles anything, `always` every
     time. `kept_frame_bytes` bounds the decoded frames held in memory so that several readers share one decode.
     `policy_checker` checks the decision proof that a trusted credential carries against the log it names.
-    `references` gives the small pictures kept of releases: with them a copy is compared place by place.
+    `references` gives the small pictures and the sound kept of releases: with them a copy is compared place by
+    place and second by second.
     `classifier` is asked last, and only about clips on which everything else is silent.
     """
 
@@ -168,6 +171,7 @@ class Detector:
         noise = self._noise_reading(pictures, settled or narrow, progress)
         progress(0.95)
         findings = self._findings(pictures, noise, report, recovery, alike, joined)
+        findings = self._with_sound(findings, path, pictures, is_segment)
         progress(1.0)
         reading = self._classified(findings, pictures, settled)
         return replace(findings, history=_history(findings, kept_pictures), classifier=reading)
@@ -306,6 +310,14 @@ class Detector:
             leads=pictures.leads,
             provisos=(_SPARSE,) if pictures.is_sparse else (),
         )
+
+    def _with_sound(self, findings: Findings, path: Path, pictures: Pictures, is_segment: bool) -> Findings:
+        """The findings with the sound compared, and what was done to it among the edits."""
+        read = sound_reading(
+            path, pictures, findings.match, self.references, is_segment=is_segment, parts=findings.parts
+        )
+        marked, alike = with_sound(findings.marked, read), with_sound(findings.alike, read)
+        return replace(findings, sound=read, marked=marked, alike=alike)
 
     def _classified(self, findings: Findings, pictures: Pictures, settled: str) -> ClassifierReading | None:
         """What the classifier says of a clip of which nothing else does; else why it was not asked."""

@@ -36,6 +36,7 @@ class Signals:
     has_replaced_region: bool = False
     classifier_says_generated: bool = False
     revoked: bool = False
+    has_replaced_sound: bool = False
 
     @property
     def intact(self) -> bool:
@@ -80,6 +81,7 @@ def signals_of(findings: Findings) -> Signals:
         has_replaced_region=_region_replaced(match),
         classifier_says_generated=findings.classifier is not None and findings.classifier.calls_generated,
         revoked=report.trust_list is None and report.revoked_by is not None,
+        has_replaced_sound=findings.sound.comparison is not None and findings.sound.comparison.is_replaced,
     )
 
 

@@ -78,6 +78,7 @@ class Verdict:
     parts: tuple[dict[str, Any], ...] = ()
     leads: tuple[dict[str, Any], ...] = ()
     history: dict[str, Any] | None = None
+    sound: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as `reelproof.verdict/1`: plain JSON values in the promised order."""
@@ -100,4 +101,5 @@ class Verdict:
             "parts": list(self.parts),
             "leads": list(self.leads),
             "history": self.history,
+            "sound": self.sound,
         }

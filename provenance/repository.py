@@ -31,7 +31,7 @@ from provenance.search import FingerprintIndex, LandmarkIndex, indexed_features
 
 DEFAULT_MATCHES = 10
 _PLACED_CANDIDATES = 5  # each is compared frame by frame, for about a tenth of a second
-PICTURES_FACT = "reference"  # the fact that names a release's small pictures, kept in the same blob store
+KEPT_FACTS = ("reference", "sound")  # the facts that name small pictures and sound, kept in the same blob store
 
 
 class ReleaseConflict(ReelproofError):
@@ -284,8 +284,10 @@ class SqlManifestRepository:
                 return False
             same = sa.select(sa.func.count()).where(releases.c.store_sha256 == row.store_sha256)
             is_shared = connection.execute(same.where(releases.c.erased_at.is_(None))).scalar_one() > 1
-            if pictures := json.loads(row.facts).get(PICTURES_FACT):
-                self._blobs.erase(str(pictures))  # first: afterwards nothing would name them any more
+            facts = json.loads(row.facts)
+            for digest in (facts.get(name) for name in KEPT_FACTS):
+                if isinstance(digest, str):
+                    self._blobs.erase(digest)  # first: afterwards nothing would name them any more
             if row.landmarks_sha256 and not self._is_held_elsewhere(connection, row):
                 self._blobs.erase(row.landmarks_sha256)
             if row.erased_at is None:

@@ -21,9 +21,10 @@ import numpy as np
 from core.canonical import file_sha256
 from core.clip import Clip
 from core.clock import Clock, rfc3339
-from core.errors import RequestRefused
+from core.errors import RequestRefused, UnreadableInput
 from core.files import publish, staging_folder
 from core.video import open_clip
+from detector.listening import kept_sound_of
 from detector.reference import reference_of
 from generator.port import GenerationRequest, GeneratorBackend, Latents
 from policy.decision import Outcome, PolicyInput
@@ -330,6 +331,7 @@ class Pipeline:
         if self.references is not None:
             # Small pictures of the release: what the detector compares copies with, place by place.
             described["reference"] = self.references.put(reference_of(open_clip(marked.path)))
+            described |= self._kept_sound(self.references, marked, signed.manifest_id)
         self.repository.put(
             Release(
                 signed.manifest_id,
@@ -342,6 +344,17 @@ class Pipeline:
             )
         )
         return signed
+
+    def _kept_sound(self, kept_in: BlobStore, marked: MarkedClip, manifest_id: str) -> dict[str, str | None]:
+        """The fact that names what is kept of the sound: None where there is none. A track that can't be decoded
+        leaves no fact: copies are then not compared by it."""
+        if not open_clip(marked.path).info.has_audio:
+            return {"sound": None}
+        try:
+            kept = kept_sound_of(marked.path, manifest_id)
+        except UnreadableInput:
+            return {}
+        return {"sound": kept_in.put(kept) if kept is not None else None}
 
     def _small_pictures(self, marked: MarkedClip) -> dict[str, bytes]:
         """A small JPEG of the clip, and of the clip that was sealed."""

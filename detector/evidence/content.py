@@ -3,15 +3,23 @@
 from typing import Any
 
 from detector.evidence.strength import from_false_match_rate
-from detector.findings import Comparison, Findings, ReleaseMatch
+from detector.findings import Comparison, Findings, ReleaseMatch, SoundReading
+from detector.sounds import SoundComparison
 from detector.verdict import Evidence, Outcome
 
 _LOOKUP = "look-up of the mark's value in this repository; every soft binding of the credential must match"
 _FINGERPRINT = "perceptual fingerprint: eight hashes of 256 bits a second, and local features where those miss"
 _TOUCHING_S = 0.1
-_TAMPER = "presence of the mark and comparison with the released pictures, second by second and place by place"
+_TAMPER = (
+    "presence of the mark and comparison with the released pictures and sound, second by second, place by place"
+)
 _MAX_LINES = 6
-_COVERED = {"replaced": "replaced", "caption": "covered by a caption or bar", "overlay": "covered"}
+_SOUND_SAYS = {
+    "replaced": "is not the release's",
+    "removed": "is gone",
+    "added": "stands where the release has none",
+    "shifted": "is the release's, shifted",
+}
 
 
 def content_evidence(findings: Findings) -> tuple[Evidence, ...]:
@@ -35,6 +43,33 @@ def match_json(match: ReleaseMatch | None) -> dict[str, Any] | None:
         "offset_s": match.similarity.offset_s if match.similarity is not None else None,
         "released_at": match.release.created_at,
     }
+
+
+def sound_limit(sound: SoundReading) -> str:
+    """What a verdict says of the sound among its limits."""
+    found = sound.comparison
+    if found is None:
+        return f"The sound was not studied: {sound.not_studied}."
+    beside = [found.note] if found.note else []
+    if not found.release_has_sound and all(one.state == "same" for one in found.stretches):
+        beside.append("neither has any")
+    unclear_s = sum(one.length_s for one in found.stretches if one.state == "unclear")
+    if unclear_s >= 0.1:
+        beside.append(
+            f"for {unclear_s:.1f} s nothing can be told, the sound being too quiet or too disturbed there"
+        )
+    return f"The sound was compared with the release's{': ' if beside else ''}{'; '.join(beside)}."
+
+
+def _sound_lines(sound: SoundComparison | None) -> list[str]:
+    """What was done to the sound, one sentence for each kind."""
+    lines = []
+    for state, says in _SOUND_SAYS.items():
+        found = [one for one in sound.stretches if one.state == state] if sound is not None else []
+        if found:
+            spans = ", ".join(f"{one.start_s:.1f}-{one.end_s:.1f} s" for one in found[:_MAX_LINES])
+            lines.append(f"The sound {says} at {spans}.")
+    return lines
 
 
 def _rounded(value: float | None) -> float | None:
@@ -123,14 +158,20 @@ def _tamper(findings: Findings) -> Evidence:
             lines.append(
                 f"{100 * one.area:.0f} % of the picture is {words} at {one.start_s:.1f}-{one.end_s:.1f} s."
             )
+    sound = findings.sound.comparison
+    lines += _sound_lines(sound)
     if lines:
         detail["says"] = " ".join(lines[:_MAX_LINES])
         kinds = {region.kind for region in regions}
-        is_grave = bool(foreign or findings.parts) or "replaced" in kinds
+        is_grave = (
+            bool(foreign or findings.parts) or "replaced" in kinds or (sound is not None and sound.is_replaced)
+        )
         return Evidence(source, Outcome.FAILED if is_grave else Outcome.WARNING, _TAMPER, detail=detail)
     says = "No stretch of the clip and no part of the picture stands out from the released clip."
     if match is None or match.inspection is None or match.inspection.differences is None:
         says = "No stretch of the clip stands out: where the mark can be measured, it is there."
+    if sound is not None and any(one.state == "same" for one in sound.stretches):
+        says += " Where the sound can be compared, it is the release's."
     return Evidence(source, Outcome.PASSED, _TAMPER, detail={"says": says})
 
 

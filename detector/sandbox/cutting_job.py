@@ -1,7 +1,7 @@
 """What runs inside a confined child to cut a long file into short ones. Imported there before the fences go up."""
 
 from core.errors import UnreadableInput
-from core.video import keyframe_pieces
+from core.packets import keyframe_pieces
 from detector.sandbox import wire
 from detector.sandbox.child import Bench
 from detector.sandbox.jobs import rehearse as rehearse_decoding

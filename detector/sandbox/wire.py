@@ -3,6 +3,7 @@
 The child is not trusted: the parent checks every kind, length and size before it reads or keeps a byte.
 A picture's body is 16 bytes of header (time in s, height, width) and then height × width × 3 bytes of RGB. Frames
 of a video have five more bytes before the pixels: how the frame is coded, and what share of it without motion.
+A sound's body is its samples, 16 bits each.
 """
 
 import json
@@ -12,7 +13,7 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-REPLY, FRAME, BYTES, END, FAULT = b"J", b"F", b"B", b"Z", b"E"
+REPLY, FRAME, SOUND, BYTES, END, FAULT = b"J", b"F", b"S", b"B", b"Z", b"E"
 RECORD = struct.Struct("<cQ")
 FRAME_HEADER = struct.Struct("<dII")
 #: The kind is I, P, B or ?, or a zero byte where none is known; a share below zero stands for none.

@@ -11,8 +11,8 @@ from core.errors import ConfigurationError
 
 ROOMS = (
     "watermark", "noise", "policy", "references", "log", "generator", "provenance", "provenance_fingerprint",
-    "provenance_recovery", "detector", "detector_changes", "detector_splices", "detector_vendors", "detector_leads",
-    "detector_verdicts", "service", "classifier",
+    "provenance_recovery", "detector", "detector_changes", "detector_splices", "detector_sound", "detector_vendors",
+    "detector_leads", "detector_verdicts", "service", "classifier",
 )  # fmt: skip
 _PLAIN = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 

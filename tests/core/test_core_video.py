@@ -9,12 +9,12 @@ import pytest
 
 from core.clip import Clip, Frame
 from core.errors import UnreadableInput, UsageError
+from core.packets import remux
 from core.video import (
     DecodeLimits,
     container_tags,
     open_clip,
     probe,
-    remux,
     scaled,
     sparse_frames,
     transcode,

@@ -17,9 +17,10 @@ from core.clip import Clip
 from core.video import write_clip
 from detector.classifier.reading import ClassifierReading
 from detector.differences import ChangedRegion, Differences
-from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
+from detector.findings import Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch, SoundReading
 from detector.inspection import Inspection
 from detector.matching import Stretch
+from detector.sounds import SoundComparison, SoundState, SoundStretch
 from provenance.fingerprint import Similarity
 from provenance.records import CredentialState, Fingerprint, ManifestReport, Release, SoftBinding
 from watermark.extraction import Extraction, Geometry, SegmentPresence
@@ -172,6 +173,13 @@ def parts_by_pictures() -> tuple[ReleasedPart, ...]:
     return tuple(replace(one, found_by="pictures") for one in two_parts())
 
 
+def heard(state: SoundState = "replaced", *, release_has_sound: bool = True) -> SoundReading:
+    """A copy's sound that is the release's for a second, and then for half a second `state`."""
+    shift_s = 0.5 if state == "shifted" else 0.0
+    pieces = (SoundStretch(0.0, 1.0, "same", 1e-30), SoundStretch(1.0, 1.5, state, 0.4, shift_s))
+    return SoundReading(SoundComparison(pieces, 0.06, release_has_sound))
+
+
 def findings(**changes: Any) -> Findings:
     """A decodable clip in which nothing was found, unless changed."""
     nothing = Findings(
@@ -219,6 +227,7 @@ def make() -> SimpleNamespace:
         inspection=inspection,
         two_parts=two_parts,
         parts_by_pictures=parts_by_pictures,
+        heard=heard,
     )
 
 

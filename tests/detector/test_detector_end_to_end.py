@@ -13,8 +13,9 @@ import pytest
 
 from core.clip import RGB, Clip
 from core.clock import rfc3339
+from core.packets import remux
 from core.progress import Progress, silent
-from core.video import open_clip, remux, transcode, write_clip
+from core.video import open_clip, transcode, write_clip
 from detector.reference import reference_of
 from detector.report import render_html, summary_lines
 from detector.sandbox.credential import read_manifest_sandboxed

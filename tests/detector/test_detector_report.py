@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'--></style>{{
 KEYS = [
     "schema", "origin", "issuer", "file", "conclusion", "headline", "explanation", "limits", "evidence", "manifest",
     "watermark", "match", "timeline", "regions", "classifier", "parts", "leads",
-    "history",
+    "history", "sound",
 ]  # fmt: skip
 SCHEMA = Path(__file__).parents[2] / "docs" / "verdict.schema.json"
 
@@ -54,6 +54,7 @@ def verdicts(make: SimpleNamespace) -> list[Verdict]:
         fuse(make.findings(manifest=make.credential(trust_list=None))),
         fuse(make.findings()),
         fuse(make.findings(fault=make.unreadable)),
+        fuse(make.findings(pixel=make.mark(), marked=make.match(), sound=make.heard("replaced"))),
     ]
 
 
@@ -188,6 +189,22 @@ def test_the_report_shows_what_was_done(make: SimpleNamespace) -> None:
     assert "As it was released" in html
     assert "Does not say" in html
     assert 'class="outline"' not in render_html(fuse(make.findings()), [picture])
+
+
+def test_the_sound_has_a_lane_of_its_own(make: SimpleNamespace) -> None:
+    """Page, terminal and JSON tell the sound second by second, beside the pictures; uncompared, none does."""
+    block = {"start_s": 0.0, "end_s": 1.5, "state": "marked", "p_value": 1e-9}
+    found = make.findings(pixel=make.mark(), marked=make.match(), timeline=(block,), sound=make.heard("replaced"))
+    verdict = fuse(found)
+    html = render_html(verdict)
+    assert 'class="a-replaced"' in html
+    assert "1.0-1.5 s: other sound (p 0.4 that an unrelated sound is so like it)" in html
+    assert "Sound along the clip: the released sound for 1.0 s; other sound for 0.5 s" in summary_lines(verdict)
+    assert verdict.sound is not None
+    assert [one["state"] for one in verdict.sound["stretches"]] == ["same", "replaced"]
+    silent = fuse(make.findings(pixel=make.mark(), marked=make.match(), timeline=(block,)))
+    assert silent.sound is None
+    assert 'class="a-' not in render_html(silent)
 
 
 def test_disclosure_is_told_field_by_field(make: SimpleNamespace) -> None:

@@ -3,6 +3,7 @@
 import re
 import zlib
 from base64 import a85decode
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -69,6 +70,14 @@ def test_a_very_long_verdict_runs_over_pages(make: SimpleNamespace) -> None:
     sources = tuple({"title": "x" * 200, "relationship": "inputTo", "format": "video/mp4"} for _ in range(200))
     pdf = render_pdf(fuse(make.findings(manifest=make.credential(ingredients=sources))))
     assert len(re.findall(rb"/Type /Page\b", pdf)) >= 3
+
+
+def test_a_compared_sound_is_drawn_below_the_pictures(make: SimpleNamespace) -> None:
+    """One more bar and its words; a verdict without a comparison has neither."""
+    found = make.findings(pixel=make.mark(), marked=make.match(), timeline=(make.foreign_stretch(),))
+    verdict = fuse(replace(found, sound=make.heard("replaced")))
+    assert words_in(render_pdf(verdict)).count(b" re") > words_in(render_pdf(fuse(found))).count(b" re")
+    assert verdict.conclusion is Conclusion.ALTERED
 
 
 def test_the_words_are_in_it(make: SimpleNamespace) -> None:

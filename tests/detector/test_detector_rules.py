@@ -148,6 +148,26 @@ CASES: list[tuple[str, Case]] = [
         # Place by place the pictures agree: a caption upsets the fingerprint, not the answer.
         lambda m: m.findings(pixel=m.mark(), marked=m.match(0.5, inspection=m.inspection("caption"))),
     ),
+    ("sound_replaced", lambda m: m.findings(pixel=m.mark(), marked=m.match(), sound=m.heard("replaced"))),
+    (
+        "sound_replaced",
+        lambda m: m.findings(alike=m.match(found_by=("fingerprint",)), sound=m.heard("replaced")),
+    ),
+    # What was only taken away, put where nothing was, or moved is told, and makes no clip altered.
+    ("recovered", lambda m: m.findings(pixel=m.mark(), marked=m.match(), sound=m.heard("removed"))),
+    ("recovered", lambda m: m.findings(pixel=m.mark(), marked=m.match(), sound=m.heard("shifted"))),
+    (
+        "recovered",
+        lambda m: m.findings(pixel=m.mark(), marked=m.match(), sound=m.heard("added", release_has_sound=False)),
+    ),
+    (
+        "region_replaced",
+        lambda m: m.findings(
+            pixel=m.mark(), marked=m.match(0.5, inspection=m.inspection("replaced")), sound=m.heard("replaced")
+        ),
+    ),
+    # A trusted credential with intact bytes stands before any comparison.
+    ("verified", lambda m: m.findings(manifest=m.credential(origin="edited"), sound=m.heard("replaced"))),
     ("joined", lambda m: m.findings(pixel=m.mark(), marked=m.match(0.5), parts=m.two_parts())),
     (
         "joined",
@@ -242,6 +262,7 @@ MARKS: list[Callable[[SimpleNamespace], dict[str, Any]]] = [
     lambda m: {"alike": m.match(found_by=("fingerprint",))},
     lambda m: {"pixel": m.mark(), "marked": m.match(0.5, inspection=m.inspection("replaced"))},
     lambda m: {"pixel": m.mark(), "marked": m.match(0.5), "parts": m.two_parts()},
+    lambda m: {"pixel": m.mark(), "marked": m.match(), "sound": m.heard("replaced")},
 ]
 COMBINATIONS = list(product(range(len(CREDENTIALS)), range(len(MARKS)), (False, True)))
 
@@ -331,6 +352,15 @@ def test_a_classifier_has_the_least_say(make: SimpleNamespace, combination: tupl
     assert (before.origin, before.issuer) == (after.origin, after.issuer)
     silent = fuse(replace(found, classifier=make.estimate(calls_generated=False)))
     assert silent.conclusion is before.conclusion
+
+
+def test_the_limits_say_whether_the_sound_was_compared(make: SimpleNamespace) -> None:
+    """Either it was, or the reason why not; and what nothing could be told of."""
+    assert "The sound was not studied: there is no release here to compare it with." in fuse(make.findings()).limits
+    copy = make.findings(pixel=make.mark(), marked=make.match(), sound=make.heard("removed"))
+    assert "The sound was compared with the release's." in fuse(copy).limits
+    (said,) = (one for one in fuse(replace(copy, sound=make.heard("unclear"))).limits if "sound was" in one)
+    assert "for 0.5 s nothing can be told" in said
 
 
 def test_likely_generated_comes_with_its_error_rate(make: SimpleNamespace) -> None:

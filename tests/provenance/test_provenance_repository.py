@@ -209,7 +209,8 @@ def test_what_was_erased_does_not_come_back(repository: ManifestRepository) -> N
 def test_erasing_leaves_no_byte_in_the_files(tmp_path: Path) -> None:
     """Neither the database with its log nor the blob folder still holds the title, the mark or the store."""
     blobs = FolderBlobStore(tmp_path / "blobs")
-    facts = {"title": "Jeanne Baret at sea", "reference": blobs.put(b"pictures of Jeanne Baret")}
+    kept = {"reference": blobs.put(b"pictures of Jeanne Baret"), "sound": blobs.put(b"the voice of Jeanne Baret")}
+    facts = {"title": "Jeanne Baret at sea", **kept}
     told = release(1, facts=facts, manifest_store=b"Jeanne Baret's manifest")
     repository = SqlManifestRepository(f"sqlite:///{tmp_path}/repository.db", blobs)
     repository.put(told)
@@ -222,6 +223,14 @@ def test_erasing_leaves_no_byte_in_the_files(tmp_path: Path) -> None:
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"Jeanne" not in held
     assert told.bindings[0].value not in held.replace(bytes(8), b"")
+
+
+def test_a_release_that_had_no_sound_is_erased_like_any_other(tmp_path: Path) -> None:
+    """A fact that names nothing kept stands in no erasure's way."""
+    repository = SqlManifestRepository(f"sqlite:///{tmp_path}/repository.db")
+    repository.put(release(1, facts={"sound": None}))
+    assert repository.erase("urn:c2pa:00000001", NOW)
+    assert repository.get("urn:c2pa:00000001") is None
 
 
 # -- what a database adds ---------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from core.canonical import file_sha256
 from core.clip import Clip
 from core.errors import ConfigurationError, UnreadableInput
-from core.video import open_clip, remux, write_clip
+from core.packets import remux
+from core.video import open_clip, write_clip
 from provenance import certificates
 from provenance.manifest import ClipOrigin, Ingredient, ManifestFacts, Relationship
 from provenance.reading import read_manifest
