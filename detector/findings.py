@@ -87,6 +87,9 @@ class Comparison(StrEnum):
 #: Below this score two clips show different things; between it and agreement nothing is claimed. From few clips:
 #: a foreign clip scored .04, a copy cropped by 10 % .81 (tests/detector); no sweep over pairs has been run.
 FOREIGN_SCORE = 0.25
+#: Laid on the release's kept pictures where the mark says, other clips fit by .01 to .02 (drawn scenes whose hashes
+#: are alike, `python -m bench.detector_verdicts`), copies by .75 and more.
+FOREIGN_FIT = 0.2
 
 
 #: From this score on a likeness alone, without a mark, makes a copy. It is compared with every release there is, so
@@ -101,7 +104,8 @@ class ReleaseMatch:
     `found_by` lists what led to it (`pixel_watermark`, `noise_watermark`, `fingerprint`). `credential` is our
     reading of the kept manifest store. `differing_bindings` names soft bindings of that credential that contradict
     what was read from the clip: one is enough to take the match away. `inspection` tells what was done to the
-    copy, `changes` the same as values: `{"kind", "start_s", "end_s", …}`, in order of time.
+    copy, `changes` the same as values: `{"kind", "start_s", "end_s", …}`, in order of time. With `shares_nothing` a
+    mark led here, both are rich in local features, and not ten of them are the same.
     """
 
     release: Release
@@ -113,6 +117,7 @@ class ReleaseMatch:
     edits: tuple[str, ...] = ()
     inspection: Inspection | None = None
     changes: tuple[dict[str, Any], ...] = ()
+    shares_nothing: bool = False
 
     @property
     def comparison(self) -> Comparison:
@@ -127,10 +132,18 @@ class ReleaseMatch:
             return Comparison.AGREES
         if self.similarity is None or not self.similarity.is_conclusive:
             return Comparison.UNCLEAR
+        if self._lies_on_others:
+            return Comparison.DIFFERS
         if self.similarity.agrees:
             is_close = self.similarity.score >= LIKENESS_ALONE_SCORE or self.found_by != ("fingerprint",)
             return Comparison.AGREES if is_close else Comparison.UNCLEAR
         return Comparison.DIFFERS if self.similarity.score < FOREIGN_SCORE else Comparison.UNCLEAR
+
+    @property
+    def _lies_on_others(self) -> bool:
+        """Whether the clip, laid on the release as the mark says, fits nowhere, and shares no feature with it."""
+        fit = self.inspection.fit if self.inspection is not None else None
+        return self.shares_nothing and fit is not None and fit < FOREIGN_FIT
 
     @property
     def content_agrees(self) -> bool:

@@ -26,6 +26,7 @@ PLACED_FIT = 0.75
 #: From here on placed pictures show the same thing: half of their textured tiles correlate at least so.
 AGREEING_FIT = 0.86
 _MIN_PAIRS = 3
+_LEAST_SHOWN = 0.45  # half of a clip, to the eighth of a second that a short one is measured in
 MIN_CHANGE_S = 0.3
 #: Below it a stretch may have been measured in the wrong frame; shots alone must show this much more (s, weighed).
 _CLEAR_SCORE, _MARGIN_S = 0.8, 0.15
@@ -53,7 +54,7 @@ class Inspection:
             return False
         if self.differences is not None and float(self.differences.heat.mean()) > 0.5:
             return False
-        return self.shown_share >= 0.5
+        return self.shown_share >= _LEAST_SHOWN
 
     @property
     def shown_share(self) -> float:

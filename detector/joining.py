@@ -6,6 +6,7 @@ where they don't, into stretches that follow one release each.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 
 import numpy as np
@@ -31,26 +32,37 @@ _MAX_RELEASES = 4
 _Shown = tuple[float, float, Release]
 
 
-def joined_from(
+@dataclass(frozen=True)
+class Shown:
+    """What stretches of a clip show: `parts` in order where they show different releases, else none of them, and
+    `alone` is the release that some of the clip shows, if any does."""
+
+    parts: tuple[ReleasedPart, ...] = ()
+    alone: Release | None = None
+
+
+def shown_in(
     clip: Clip, fingerprint: Fingerprint, repository: ReleaseLookup, known: Release | None = None
-) -> tuple[ReleasedPart, ...]:
-    """The stretches of a clip that show different releases, in order; empty where it shows one or none.
+) -> Shown:
+    """The releases that stretches of a clip show by themselves.
 
     `known` is the release that a mark led to, asked first. Only the first five minutes are looked at; a shot of
     less than 0.75 s names no release by itself. Two or three passes over the clip.
     """
-    by_shots = _joined(_shown_in_shots(clip, repository, known))
-    if by_shots:
-        return by_shots
+    in_shots = _shown_in_shots(clip, repository, known)
+    if by_shots := _joined(in_shots):
+        return Shown(by_shots)
     releases = _shown_in_windows(fingerprint, repository, known)
     if len(releases) < 2:
-        return ()
+        longest = max(in_shots, key=lambda one: one[1] - one[0], default=None)
+        return Shown(alone=longest[2] if longest is not None else next(iter(releases), None))
     stretches = sharpened(clip, stretches_of(fingerprint, [one.fingerprint for one in releases]))
-    return _joined(
+    parts = _joined(
         (one.start_s, one.end_s, releases[one.release])
         for one in stretches
         if one.release is not None and one.length_s >= MIN_SHOT_S and one.score >= LIKENESS_ALONE_SCORE
     )
+    return Shown(parts, None if parts else releases[0])
 
 
 def _joined(shown: Iterable[_Shown]) -> tuple[ReleasedPart, ...]:

@@ -11,20 +11,22 @@ from core.errors import ServiceUnreachable
 from detector.alignment import laid_back, placement
 from detector.boundaries import sharpened
 from detector.edits import changes_of, edits_of
-from detector.findings import Comparison, MarkReading, ReleasedPart, ReleaseMatch
+from detector.findings import FOREIGN_FIT, Comparison, MarkReading, ReleasedPart, ReleaseMatch
 from detector.inspection import Inspection, inspect
-from detector.joining import joined_from
+from detector.joining import Shown, shown_in
 from detector.matching import stretches_of
 from detector.pictures import Pictures
 from detector.ports import ReferenceLookup, ReleaseLookup
 from detector.reference import Reference, read_reference
 from detector.sandbox.credential import read_store_sandboxed
 from provenance.fingerprint import Similarity, fingerprint_clip, similarity
+from provenance.placing import have_nothing_in_common
 from provenance.records import Fingerprint, ManifestReport, Release, SoftBinding
 from provenance.trust import TrustStore
 from watermark.extraction import Geometry, MarkedPart
 from watermark.pixel.geometry import on_marked
 
+_BY_STRETCH = "fingerprint_of_a_stretch"
 _MARK_SOURCES = ("pixel_watermark", "noise_watermark")
 
 
@@ -81,11 +83,17 @@ class Recovery:
             return parts
         return _cut_by_pictures(parts, list(known.values()), pictures)
 
-    def joined(self, pictures: Pictures, known: Release | None = None) -> tuple[ReleasedPart, ...]:
-        """The stretches that show different releases by their pictures alone; empty where one or none is shown."""
+    def shown(self, pictures: Pictures, known: Release | None = None) -> Shown:
+        """What stretches of the clip show by their pictures alone: several releases, one, or none."""
         if pictures.fingerprint is None or pictures.clip is None:
-            return ()
-        return joined_from(pictures.clip.clip, pictures.fingerprint, self.repository, known)
+            return Shown()
+        return shown_in(pictures.clip.clip, pictures.fingerprint, self.repository, known)
+
+    def by_stretch(self, pictures: Pictures, release: Release) -> ReleaseMatch | None:
+        """The release that a stretch of the clip shows, if the whole agrees with it place by place; else nothing is
+        said: one second that looks like one of a release is no copy of it."""
+        match = self._compared(release, (_BY_STRETCH,), pictures, {"pixel_watermark": pictures.pixel})
+        return match if match.comparison is Comparison.AGREES else None
 
     def _released(self, alg: str, part: MarkedPart) -> Release | None:
         found = self.repository.find_by_binding(SoftBinding(alg, part.payload.to_bytes()))
@@ -109,7 +117,14 @@ class Recovery:
         is_compared = is_likely and not (same_bytes or differing)
         inspection = self._inspected(release, pictures, geometry, placed, alike) if is_compared else None
         match = ReleaseMatch(
-            release, found_by, credential, alike, differing, same_bytes=same_bytes, inspection=inspection
+            release,
+            found_by,
+            credential,
+            alike,
+            differing,
+            same_bytes=same_bytes,
+            inspection=inspection,
+            shares_nothing=_shares_nothing(pictures, release, found_by, inspection),
         )
         if match.same_bytes or match.comparison is Comparison.DIFFERS:
             return match  # the release itself, or no copy of it: nothing was done to it
@@ -191,6 +206,18 @@ def _cut_by_pictures(
         replace(group[0], start_s=run[0][0].start_s, end_s=run[-1][0].end_s)
         for run, group in zip(runs, marked, strict=True)
     )
+
+
+def _shares_nothing(
+    pictures: Pictures, release: Release, found_by: tuple[str, ...], inspection: Inspection | None
+) -> bool:
+    """Whether the pictures under a mark share no feature with its release; asked only where they don't fit."""
+    is_led_by_mark = any(one in found_by for one in _MARK_SOURCES)
+    if not is_led_by_mark or inspection is None or inspection.fit is None or inspection.fit >= FOREIGN_FIT:
+        return False
+    ours = pictures.fingerprint.landmarks if pictures.fingerprint is not None else None
+    theirs = release.fingerprint.landmarks
+    return ours is not None and theirs is not None and have_nothing_in_common(ours, theirs)
 
 
 def _size_of(released: dict[str, Any]) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from detector.classifier.reading import ClassifierReading
 from detector.findings import Comparison, Findings, MarkReading, ReadingFault, ReleasedPart, ReleaseMatch
 from detector.fusion import fuse
 from detector.history import History
+from detector.joining import Shown
 from detector.listening import sound_reading, with_sound
 from detector.pictures import NO_PICTURES, Pictures, look_at, video_facts
 from detector.plaintext import plain
@@ -163,7 +164,11 @@ class Detector:
         alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
         settled = _settled_by(pictures, report, alike)
         is_one = pictures.pixel.found or _shows_one(report, alike)
-        joined = () if is_one else recovery.joined(pictures, alike.release if alike is not None else None)
+        shown = Shown() if is_one else recovery.shown(pictures, alike.release if alike is not None else None)
+        joined = shown.parts
+        if shown.alone is not None and not pictures.pixel.found and (alike is None or not alike.content_agrees):
+            alike = recovery.by_stretch(pictures, shown.alone) or alike
+            settled = settled or _settled_by(pictures, report, alike)
         settled = settled or (_JOINED if joined else "")
         progress(0.4)
         pictures = self._searched(pictures, settled or narrow, progress)
@@ -289,7 +294,7 @@ class Detector:
         parts = recovery.parts_of(pictures)
         if not (parts or joined) and marked is not None and not _shows_one(report, marked):
             # One of the clips lost its mark, or lies where its mark can't be read: its pictures may be known.
-            joined = recovery.joined(pictures, marked.release)
+            joined = recovery.shown(pictures, marked.release).parts
         match = marked or alike
         extraction = pictures.pixel.extraction if pictures.pixel.found else None
         return Findings(

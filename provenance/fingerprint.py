@@ -124,7 +124,7 @@ def _by_landmarks(query: Fingerprint, placement: Placement) -> Similarity:
         if sample < len(distances):
             distances[sample] = round(128 * (1 - min(1.0, max(0.0, likeness))))
     return Similarity(
-        score=float(np.clip(placement.likeness, 0, 1)),
+        score=float(np.clip(placement.likeness_shown, 0, 1)),
         agrees=True,
         offset_s=placement.delay / SAMPLES_PER_S,
         false_match_rate=FALSE_MATCH_RATE,

@@ -7,7 +7,7 @@ of a second). The second tells two takes by a camera that stands still apart, wh
 Where something that moves was laid over a part, it is measured once more beside what differs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -38,6 +38,8 @@ AGREEING_FEATURES, AGREEING_LIKENESS, AGREEING_MOTION = 10, 0.8, 0.55
 AGREEING_MOTION_BESIDE = 0.7
 _DIFFERING_LEVELS, _DIFFERING_TIMES = 6.0, 3.2  # grey levels, and times what the picture as a whole lies off
 _MAX_DIFFERING_SHARE = 0.5
+_LEAST_PART = 1 / 3
+_RICH = 60  # features a key frame
 _PLENTY = 40  # features that leave nothing to look for in further key frames
 STILL_FEATURES, STILL_LIKENESS = 25, 0.9  # asked of pictures in which nothing moves
 
@@ -53,7 +55,8 @@ class Placement:
     `likeness` is the correlation of what both show there (1 the same), `motion` that of what changes, None where
     nothing moves; `motion_beside` the same without the region that differs, None where it was not asked or nothing
     moves there; `by_sample` the likeness of each of the clip's samples that has a counterpart, with its number.
-    `covered` is the share of the other's picture that the clip shows.
+    `covered` is the share of the other's picture that the clip shows. `motion_in_part` is that of the samples which
+    show the same, where some don't: other pictures stand there in between.
     """
 
     matrix: Matrix
@@ -65,10 +68,28 @@ class Placement:
     covered: float
     is_mirrored: bool = False
     motion_beside: float | None = None
+    motion_in_part: float | None = None
 
     @property
     def agrees(self) -> bool:
-        """Whether enough features share the placement, and what is shown and what changes there is the same."""
+        """Whether enough features share the placement, and what is shown and what changes there is the same: all
+        along, or in a third of the samples or more."""
+        return self._agrees_all_along or self.agrees_in_part
+
+    @property
+    def agrees_in_part(self) -> bool:
+        """Whether a third of the samples or more show the same and move alike, and others don't."""
+        return self.motion_in_part is not None and self.motion_in_part >= AGREEING_MOTION_BESIDE
+
+    @property
+    def likeness_shown(self) -> float:
+        """The likeness of the samples that show the same."""
+        if self._agrees_all_along or not self.agrees_in_part:
+            return self.likeness
+        return float(np.median([one for _, one in self.by_sample if one >= STILL_LIKENESS]))
+
+    @property
+    def _agrees_all_along(self) -> bool:
         if self.motion is None:
             return self.features >= STILL_FEATURES and self.likeness >= STILL_LIKENESS
         is_placed = self.features >= AGREEING_FEATURES and self.likeness >= AGREEING_LIKENESS
@@ -85,9 +106,15 @@ def placement_of(query: Landmarks, reference: Landmarks) -> Placement | None:
     return max((one for one in (straight, turned) if one is not None), key=_goodness, default=None)
 
 
+def have_nothing_in_common(query: Landmarks, reference: Landmarks) -> bool:
+    """Whether both show plenty of features and no key frame of one shares even ten with any of the other."""
+    rich = all(len(one.key_of) >= _RICH * max(1, len(one.keys)) for one in (query, reference))
+    return rich and placement_of(query, reference) is None
+
+
 def _goodness(one: Placement) -> float:
-    moved = 1.0 if one.motion is None else max(0.0, one.motion, one.motion_beside or 0.0)
-    return one.features * max(0.0, one.likeness) * moved
+    moved = 1.0 if one.motion is None else max(0.0, one.motion, one.motion_beside or 0.0, one.motion_in_part or 0.0)
+    return one.features * max(0.0, one.likeness_shown) * moved
 
 
 def _placed(query: Landmarks, reference: Landmarks, *, is_mirrored: bool) -> Placement | None:
@@ -178,6 +205,9 @@ class _Overlay:
                 continue
             likeness, away = _compared(laid[[i for i, _, _ in pairs]], blurred[[j for _, j, _ in pairs]])
             motion, beside = self._motion(laid, blurred, delay), None
+            shows = {s for (_, _, s), one in zip(pairs, likeness, strict=True) if one >= STILL_LIKENESS}
+            is_part = features >= _PLENTY and _LEAST_PART * len(pairs) <= len(shows) < len(pairs)
+            in_part = self._motion(laid, blurred, delay, shows) if is_part else None
             if motion is not None and features >= STILL_FEATURES and np.median(likeness) >= STILL_LIKENESS:
                 alike = _alike_places(away, mask)
                 if alike.mean() >= 1 - _MAX_DIFFERING_SHARE:
@@ -193,13 +223,17 @@ class _Overlay:
                 float(mask.mean()),
                 is_mirrored,
                 beside,
+                in_part,
             )
 
-    def _motion(self, laid: _Floats, blurred: _Floats, delay: int) -> float | None:
+    def _motion(self, laid: _Floats, blurred: _Floats, delay: int, among: Set[int] | None = None) -> float | None:
+        """The correlation of what changes, all along or between the samples `among` these; None for stills."""
         steps = [
             (self._ours[s], self._ours[s + _LAG], self._theirs[s + delay], self._theirs[s + delay + _LAG])
-            for s in self._ours
-            if s + _LAG in self._ours and s + delay in self._theirs and s + delay + _LAG in self._theirs
+            for s in (self._ours if among is None else among)
+            if s + _LAG in (self._ours if among is None else among)
+            and s + delay in self._theirs
+            and s + delay + _LAG in self._theirs
         ]
         if not steps:
             return None

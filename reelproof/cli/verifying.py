@@ -61,7 +61,7 @@ def verify(
 ) -> None:
     """Say where clips come from and what that rests on. A folder or many files is a batch, one line each; a stream
     in segments (.m3u8, .mpd with its files) one line for every ten seconds. An https address is fetched, and the
-    segments that a playlist there names; nothing of it is kept. A clip of over ten minutes is told minute by minute.
+    segments that a playlist there names; nothing of it is kept. A clip over ten minutes is told minute by minute.
     """
     from detector.verdict import Conclusion
 

@@ -12,7 +12,7 @@ from core.clip import RGB, Clip
 from detector.findings import Comparison
 from detector.fusion import fuse
 from detector.inspection import inspect
-from detector.joining import MIN_SHOT_S, joined_from
+from detector.joining import MIN_SHOT_S, shown_in
 from detector.shots import fingerprint_by_shots, shots_of
 from detector.verdict import Conclusion
 from provenance.fingerprint import fingerprint_clip, similarity
@@ -40,7 +40,7 @@ def kept(make: Any, *released: tuple[str, RGB]) -> MemoryManifestRepository:
 
 def parts_of(frames: RGB, repository: MemoryManifestRepository) -> list[tuple[str | None, float, float]]:
     clip = Clip.from_array(frames, FPS)
-    found = joined_from(clip, fingerprint_clip(clip), repository)
+    found = shown_in(clip, fingerprint_clip(clip), repository).parts
     assert all(one.found_by == "pictures" for one in found)
     return [(one.manifest_id, one.start_s, one.end_s) for one in found]
 
