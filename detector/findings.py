@@ -134,10 +134,17 @@ class ReleaseMatch:
             return Comparison.UNCLEAR
         if self._lies_on_others:
             return Comparison.DIFFERS
+        if self._agrees_only_in_part and not (self.inspection is not None and self.inspection.foreign):
+            return Comparison.UNCLEAR  # what stands in between was not told from the release
         if self.similarity.agrees:
             is_close = self.similarity.score >= LIKENESS_ALONE_SCORE or self.found_by != ("fingerprint",)
             return Comparison.AGREES if is_close else Comparison.UNCLEAR
         return Comparison.DIFFERS if self.similarity.score < FOREIGN_SCORE else Comparison.UNCLEAR
+
+    @property
+    def _agrees_only_in_part(self) -> bool:
+        placement = self.similarity.placement if self.similarity is not None else None
+        return placement is not None and not placement.agrees_all_along and placement.agrees_in_part
 
     @property
     def _lies_on_others(self) -> bool:

@@ -74,7 +74,7 @@ class Placement:
     def agrees(self) -> bool:
         """Whether enough features share the placement, and what is shown and what changes there is the same: all
         along, or in a third of the samples or more."""
-        return self._agrees_all_along or self.agrees_in_part
+        return self.agrees_all_along or self.agrees_in_part
 
     @property
     def agrees_in_part(self) -> bool:
@@ -84,12 +84,13 @@ class Placement:
     @property
     def likeness_shown(self) -> float:
         """The likeness of the samples that show the same."""
-        if self._agrees_all_along or not self.agrees_in_part:
+        if self.agrees_all_along or not self.agrees_in_part:
             return self.likeness
         return float(np.median([one for _, one in self.by_sample if one >= STILL_LIKENESS]))
 
     @property
-    def _agrees_all_along(self) -> bool:
+    def agrees_all_along(self) -> bool:
+        """Whether that holds for the samples as a whole."""
         if self.motion is None:
             return self.features >= STILL_FEATURES and self.likeness >= STILL_LIKENESS
         is_placed = self.features >= AGREEING_FEATURES and self.likeness >= AGREEING_LIKENESS

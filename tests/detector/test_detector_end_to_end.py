@@ -175,6 +175,18 @@ COPIES: dict[str, tuple[Callable[[Studio, Path], None], str]] = {
 }
 
 
+def test_a_copy_half_of_which_was_replaced_is_altered_even_without_a_mark(studio: Studio, tmp_path: Path) -> None:
+    """A second of two, from the middle, is foreign, and no mark is left: the rest still leads to the release."""
+    frames = open_clip(studio.clip).to_array()
+    frames[12:36] = 255 - scenery(9)[12:36, ::-1]
+    copy = tmp_path / "copy.mp4"
+    write_clip(Clip.from_array(frames, 24), copy, crf=30)
+    verdict = replace(studio.detector, watermark_keys={}).verify(copy)
+    assert verdict.conclusion is Conclusion.ALTERED
+    assert verdict.match is not None
+    assert any(one["kind"] == "replaced_time" and 0.3 < one["start_s"] < 0.7 for one in verdict.match["changes"])
+
+
 #: Copies gentle enough that this small clip keeps its mark; the others are known by their likeness alone.
 MARK_SURVIVES = {"re-encoded", "cropped", "trimmed", "mirrored"}
 

@@ -22,7 +22,7 @@ from provenance.blobs import FolderBlobStore
 from provenance.database import open_engine, releases
 from provenance.fingerprint import fingerprint_clip, similarity
 from provenance.landmarks import Landmarks, features_of
-from provenance.placing import placement_of
+from provenance.placing import have_nothing_in_common, placement_of
 from provenance.records import Fingerprint, Release
 from provenance.repository import ManifestRepository, MemoryManifestRepository, SqlManifestRepository
 
@@ -122,6 +122,45 @@ def test_a_picture_laid_over_a_part_takes_no_likeness_away(original: Fingerprint
     assert found.agrees
     assert found.score >= fp.CLOSE_SCORE
     assert found.score >= similarity(copy.with_landmarks(None), original).score
+
+
+def test_a_bar_with_bright_letters_over_a_dull_scene_hides_no_copy() -> None:
+    """The caption has more contrast than all the rest: the fit of brightness must not follow it."""
+    dull = np.clip(take(1, 2) * 0.3 + 60, 0, 255).astype(np.uint8)
+    found = similarity(fingerprint_clip(clip_of(captioned(dull))), kept(fingerprint_clip(clip_of(dull))))
+    assert found.agrees
+    assert found.score > 0.9
+
+
+def test_a_copy_of_which_half_was_replaced_is_known_by_the_other_half(original: Fingerprint) -> None:
+    """A second out of the middle of two is another clip's; what is left shows the release and moves like it."""
+    frames = take(1, 2).copy()
+    frames[6:18] = take(900, 901)[6:18]
+    found = similarity(fingerprint_clip(clip_of(frames)), kept(original))
+    assert found.placement is not None
+    assert found.placement.agrees_in_part
+    assert found.agrees
+    assert found.score > 0.9
+
+
+def test_half_of_another_take_in_the_same_room_is_no_copy(original: Fingerprint) -> None:
+    """The walls match in every feature all along; what moves does not, whatever half is looked at."""
+    frames = take(1, 77).copy()
+    frames[6:18] = take(900, 901)[6:18]
+    assert not similarity(fingerprint_clip(clip_of(frames)), kept(original)).agrees
+
+
+def test_what_shares_nothing_is_told_from_what_can_not_be_told(original: Fingerprint) -> None:
+    """Two rooms share no feature; a window of one does, turned or late; of a smooth picture nothing is claimed."""
+    mine = kept(original).landmarks
+    other, turned_one = fingerprint_clip(clip_of(take(900, 901))), fingerprint_clip(clip_of(turned(take(1, 2))))
+    smooth = fingerprint_clip(clip_of(np.full((COUNT, HEIGHT, WIDTH, 3), 128, np.uint8)))
+    assert mine is not None
+    found = [
+        one.landmarks is not None and have_nothing_in_common(one.landmarks, mine)
+        for one in (other, turned_one, smooth)
+    ]
+    assert found == [True, False, False]
 
 
 @pytest.mark.parametrize(("tall", "wide"), [(48, 72), (66, 100), (80, 120)])
