@@ -1,8 +1,7 @@
 """Cells with a generator *and* a camera source left out, the floor between camera sources, and their intervals.
 
 A clip's publisher is left out with it: half of the generated clips here come from two people who gave the same
-prompts to several generators, and whoever has seen the hummingbird of one knows that of the next (AUC .74 with the
-publisher in training and .61 without, on a pretrained network's mean picture).
+prompts to several generators, and whoever has seen the hummingbird of one knows that of the next (docs/log.md).
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from detector.verdict import Evidence, Outcome
 
 CLASSIFIER_ABSTAINS = (
     "No classifier judges clips without marks here: measured on new generators and new cameras, none that we could "
-    "train does better than chance."
+    "train is right often enough."
 )
 _TAGS = "unsigned tags in the file, among them AIGC of GB 45438-2025; anybody can write or remove them"
 _POLICY = "inclusion proof of the policy decision in a signed transparency log"
