@@ -31,7 +31,7 @@ def canonical_pictures(clip: Clip) -> RGB:
 def timed_pictures(clip: Clip) -> tuple[RGB, NDArray[np.float64]]:
     """The canonical pictures and when each is shown, in seconds (N,).
 
-    Whole frames rarely stand an eighth of a second apart, and how evenly they do tells the clip's rate (docs/log.md):
+    Whole frames rarely stand an eighth of a second apart, and how evenly they do tells its rate (docs/log.md):
     whatever compares the steps between pictures has to divide by their times.
     """
     small, times_s = sampled_pictures(clip)
