@@ -6,7 +6,7 @@ Needs the real clips beside the repository (REELPROOF_SHARED). Every clip is mad
 cell trains without one family of generators, its publishers and one source of camera clips, and is tested on that
 family and source. The floor does the same between camera sources: it tells how much of a result is only "another
 source", beside the floor that random scores reach. While the mean over cells lies under .80, the floor over .60 or
-the calibration error over .05, the detector has no classifier and says so.
+the calibration error over .05, the detector's classifier stays off and says why.
 """
 
 import argparse
@@ -215,7 +215,7 @@ def show(figures: dict[str, Any]) -> None:
         )
     if "estimates" in figures:
         print(json.dumps(figures["estimates"]))
-        print("good enough to ship" if figures["ships"] else "not good enough: the detector says it can't tell")
+        print("good enough to be on" if figures["ships"] else "not good enough: the detector says it can't tell")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from typing import Any
 
 from bench.classifier.autoencoded import AUTOENCODERS, passed_through
 from bench.classifier.features import features_of
-from bench.classifier.motion import motion_of
 from core.clip import Clip, Frame
 from core.video import open_clip, scaled, write_clip
 from detector.classifier.canonical import RATE_HZ, SECONDS, sampled_pictures, timed_pictures
+from detector.classifier.motion import motion_of
 
 CHANGES = ("none", "crf33", "half")
 PASSED = {f"autoencoder {number}": model for number, model in enumerate(AUTOENCODERS, start=1)}
@@ -48,7 +48,7 @@ def measured_clips(limit: int, cache: Path | None, change: str = "none") -> list
     with (root / "clips.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["file"] not in NOT_FILMED]
     found = []
-    for row in rows[:: max(1, len(rows) // limit)] if limit else rows:
+    for row in rows[:: -(-len(rows) // limit)] if limit else rows:
         if change in PASSED and row["origin"] != "camera":
             continue
         key = (row["file"], change)

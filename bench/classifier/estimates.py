@@ -11,9 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.classifier.cells import Clips, Flags, Floats
+from detector.classifier.steadiness import LEAST_STEPS
 
-#: Fewer steps with enough moving pixels, or a smaller short side, and the estimate is withheld.
-LEAST_STEPS, LEAST_SIDE_PX = 4, 240
+#: With a smaller short side the estimate is withheld.
+LEAST_SIDE_PX = 240
 _BINS, _RUNS = 5, 200
 _NO_LABELS = np.empty(0)
 CALLED_AT = 0.8
@@ -23,12 +24,13 @@ def steadiness(train: Floats, _labels: Floats, test: Floats) -> Floats:
     """How much less the velocity changes than speed and moving share let expect, for rows (acceleration, speed,
     share, steps). Fitted by least squares without looking at the labels; 0 for a clip in which nothing moves."""
     moving = train[:, 3] > 0
-    weights, *_ = np.linalg.lstsq(_explaining(train[moving]), train[moving, 0], rcond=None)
-    left = _explaining(test) @ weights - test[:, 0]
+    weights, *_ = np.linalg.lstsq(explaining(train[moving]), train[moving, 0], rcond=None)
+    left = explaining(test) @ weights - test[:, 0]
     return np.asarray(np.where(test[:, 3] > 0, left, 0.0), np.float64)
 
 
-def _explaining(table: Floats) -> Floats:
+def explaining(table: Floats) -> Floats:
+    """The columns that acceleration is expected from: speed, moving share, a constant."""
     return np.column_stack([table[:, 1], table[:, 2], np.ones(len(table))])
 
 
@@ -44,7 +46,7 @@ def unseen_estimates(table: Floats, clips: Clips, spoken: Flags) -> Floats:
     for asked, kept in _cells(clips, spoken):
         known = steadiness(table[kept], _NO_LABELS, table[kept])[:, None]
         model = make_pipeline(StandardScaler(), LogisticRegression())
-        weights = _weights(clips, kept)
+        weights = class_weights(clips, kept)
         model.fit(known, clips.generated[kept], logisticregression__sample_weight=weights)
         total[asked] += model.predict_proba(steadiness(table[kept], _NO_LABELS, table[asked])[:, None])[:, 1]
         count[asked] += 1
@@ -58,7 +60,8 @@ def _cells(clips: Clips, spoken: Flags) -> Iterator[tuple[Flags, Flags]]:
         yield out & spoken, ~out & ~theirs & spoken
 
 
-def _weights(clips: Clips, kept: Flags) -> Floats:
+def class_weights(clips: Clips, kept: Flags) -> Floats:
+    """A weight for each kept clip: classes weigh alike, and so do the families within one."""
     families, generated = clips.families[kept], clips.generated[kept]
     weights = np.array([1 / (families == family).sum() for family in families])
     for flag in (True, False):

@@ -1,4 +1,4 @@
-"""What stands beside the clip: a classifier (none ships), unsigned tags, a policy decision's proof."""
+"""What stands beside the clip: a classifier (none is on), unsigned tags, a policy decision's proof."""
 
 import json
 from typing import Any
@@ -70,7 +70,7 @@ def aigc_label(tags: Any) -> dict[str, str] | None:
 def _classifier(reading: ClassifierReading | None) -> Evidence:
     source = "classifier"
     if reading is None:
-        how = "no classifier in this release"
+        how = "no classifier is on in this release"
         return Evidence(source, Outcome.NOT_EXAMINED, how, detail={"says": CLASSIFIER_ABSTAINS})
     how = f"the installation's own classifier “{plain(reading.name)}”, on pictures made alike first"
     if reading.p_generated is None:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from bench.classifier.autoencoded import AUTOENCODERS, Autoencoder, passed_through
 from bench.classifier.cells import Clips, Floats, auc, cells, floor, floor_of_noise
 from bench.classifier.estimates import figures_of, steadiness
-from bench.classifier.motion import motion_of
 from core.clip import RGB, Clip
 from detector.classifier.canonical import timed_pictures
+from detector.classifier.motion import motion_of
 
 SIDE = 160
 

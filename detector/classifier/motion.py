@@ -1,4 +1,4 @@
-"""How steadily things move: what is left of the change of their velocity once speed and moving share are known.
+"""How things move in canonical pictures: how fast, how much of the picture, and how their velocity changes.
 
 It knows small pictures and their times only. Cameras are held by hands and filmed things push and turn; what a
 generator moves glides (second-order differences: D3, arXiv 2508.00701). It doesn't tell a gimbal from a generator.
