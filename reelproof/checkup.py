@@ -57,7 +57,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _classifier(settings: Settings) -> Iterator[Finding]:
     if classifier_of(settings) is None:
         return
-    yield Finding("classifier", "ok", "the pinned classifier loads; its error rates are those of its card")
+    yield Finding("classifier", "ok", "the classifier loads; its error rates are those of its card")
 
 
 def _installation(_: Settings) -> Iterator[Finding]:

@@ -57,10 +57,11 @@ class Settings(BaseSettings):
         None, description="Local folder of a MiniLM with harm heads trained on it; they hear every request as well."
     )
     classifier: Path | None = Field(
-        None, description="Local folder of a classifier of clips without marks: a card, a backbone and a head."
+        None,
+        description="`steadiness`, or the folder of a classifier of clips without marks: card, backbone, head.",
     )
     classifier_digest: str | None = Field(
-        None, description="SHA-256 of that classifier's card, which names those of its files; needed with it."
+        None, description="SHA-256 of that classifier's card, which names those of its files; needed with a folder."
     )
     lists_key: str | None = Field(
         None, description="Verifier key of list updates; default: the key that ships with the package."

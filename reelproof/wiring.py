@@ -15,6 +15,7 @@ from core.clock import Clock, SystemClock
 from core.errors import ConfigurationError
 from core.files import write_atomically
 from core.progress import Progress, silent
+from detector.classifier.steadiness import NAME, steadiness_classifier
 from detector.ports import ClipClassifier
 from detector.sandbox import SandboxedVideo, SandboxLimits
 from detector.service import Detector
@@ -187,13 +188,16 @@ def time_stamping_of(settings: Settings) -> TimeStamping | None:
 
 
 def classifier_of(settings: Settings) -> ClipClassifier | None:
-    """The classifier of clips without marks that is set and pinned, or None.
+    """The classifier of clips without marks that is set: the package's own, asked for by its name, or a pinned
+    folder's. None where none is set.
 
     Raises:
         ConfigurationError: it is not the pinned one, or can't be used as it is.
     """
     if settings.classifier is None:
         return None
+    if settings.classifier == Path(NAME):
+        return steadiness_classifier()
     from reelproof.classifier_model import load_classifier
 
     return load_classifier(settings.classifier, settings.classifier_digest)

@@ -80,21 +80,16 @@ class Range(_Part):
     least_step: Annotated[float, Field(gt=0)]
 
 
-class Card(_Part):
-    """A classifier's card, `reelproof.classifier/1`."""
+class Claims(_Part):
+    """What every classifier's card says, and what follows from it."""
 
-    schema_: Literal["reelproof.classifier/1"] = Field(alias="schema")
     name: Text
     version: Text
     made_by: Text
-    preparation: Literal["alike-1"]
-    features: Literal["frames-mean-step-1"]
-    backbone: Backbone
     training: Training
     evaluation: Evaluation
     range: Range
     limits: Annotated[list[Text], Field(min_length=1, max_length=20)]
-    files: dict[str, Digest]
 
     @property
     def false_alarm_bound(self) -> float:
@@ -119,8 +114,21 @@ class Card(_Part):
     def shown(self) -> dict[str, Any]:
         """What a verdict shows of it."""
         content: dict[str, Any] = self.model_dump(by_alias=True, include={"name", "version", "made_by", "limits"})
-        content |= self.model_dump(include={"training", "evaluation", "range"})
-        return content | {"backbone": self.backbone.kind}
+        return content | self.model_dump(include={"training", "evaluation", "range"})
+
+
+class Card(Claims):
+    """A classifier's card, `reelproof.classifier/1`."""
+
+    schema_: Literal["reelproof.classifier/1"] = Field(alias="schema")
+    preparation: Literal["alike-1"]
+    features: Literal["frames-mean-step-1"]
+    backbone: Backbone
+    files: dict[str, Digest]
+
+    def shown(self) -> dict[str, Any]:
+        """What a verdict shows of it."""
+        return super().shown() | {"backbone": self.backbone.kind}
 
 
 def card_from(content: bytes) -> Card:

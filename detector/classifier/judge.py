@@ -12,7 +12,7 @@ import numpy as np
 
 from core.clip import RGB, Clip
 from detector.classifier.canonical import RATE_HZ, canonical_pictures
-from detector.classifier.card import CONFORMAL_BELOW, bad_card
+from detector.classifier.card import CONFORMAL_BELOW, Claims, bad_card
 from detector.classifier.folder import ClassifierFiles, Floats
 from detector.classifier.reading import MAX_FALSE_ALARMS, ClassifierReading
 
@@ -30,44 +30,20 @@ class PictureRows(Protocol):
         ...
 
 
-class LocalClassifier:
-    """A `ClipClassifier` from files that were checked. Thread-safe; the same clip gives the same reading."""
+class CardedClassifier:
+    """What all classifiers with a card share: the gates on a clip's facts, and what follows from an estimate."""
 
-    def __init__(self, files: ClassifierFiles, backbone: PictureRows) -> None:
-        """Raises ConfigurationError (`classifier_card`): backbone and head don't fit together."""
-        self._card, self._head, self._backbone = files.card, files.head, backbone
-        if len(self._head.weight) != 2 * self._backbone.width:
-            raise bad_card(f"a head of {len(self._head.weight)} features, {2 * self._backbone.width} are needed")
-        self._shown = files.card.shown() | {"sha256": files.digest}
-
-    def judge(self, clip: Clip, file: Mapping[str, Any]) -> ClassifierReading:
-        """The reading of a clip; `file` holds the verdict's facts of it. Never raises for what it shows."""
-        closed = self._out_of_range(file)
-        if closed:
-            return self.abstaining(closed)
-        pictures = canonical_pictures(clip)
-        if len(pictures) < RATE_HZ * self._card.range.seconds:
-            return self.abstaining("too few of its pictures can be decoded")
-        if _step(pictures) < self._card.range.least_step:
-            return self.abstaining("hardly anything moves in it")
-        try:
-            features = features_of(self._backbone, pictures, self._card.backbone.pictures)
-        except RuntimeError as error:  # torch: out of memory, a shape that the backbone can't take
-            return self.abstaining(f"the backbone failed on it ({type(error).__name__})")
-        if not np.isfinite(features).all() or self._head.conformal_p(features) < CONFORMAL_BELOW:
-            return self.abstaining("it is unlike the clips that the classifier was calibrated on")
-        with np.errstate(over="ignore", invalid="ignore"):
-            estimate = self._head.p_generated(features)
-        if not np.isfinite(estimate):
-            return self.abstaining("its estimate is no number")
-        return self._weighed(estimate)
+    def __init__(self, card: Claims, digest: str) -> None:
+        self._card = card
+        self._shown = card.shown() | {"sha256": digest}
 
     def abstaining(self, why: str) -> ClassifierReading:
         """A reading that says nothing, and why."""
         bound = self._card.false_alarm_bound
         return ClassifierReading(self._card.name, why, false_alarm_bound=bound, card=self._shown)
 
-    def _weighed(self, p_generated: float) -> ClassifierReading:
+    def weighed(self, p_generated: float) -> ClassifierReading:
+        """The reading behind a calibrated estimate: its capped ratio, and whether the card may conclude from it."""
         tested, bound = self._card.evaluation, self._card.false_alarm_bound
         is_above = p_generated >= tested.threshold
         calls = is_above and self._card.may_conclude
@@ -83,8 +59,8 @@ class LocalClassifier:
         ratio = self._card.likelihood_log10(p_generated)
         return ClassifierReading(self._card.name, reason, p_generated, ratio, calls, bound, self._shown)
 
-    def _out_of_range(self, file: Mapping[str, Any]) -> str:
-        """Why the clip lies outside the range that the card names; empty where it doesn't."""
+    def out_of_range(self, file: Mapping[str, Any]) -> str:
+        """Why a verdict's facts put the clip outside the range that the card names; empty where they don't."""
         bounds = self._card.range
         width, height = file.get("width_px") or 0, file.get("height_px") or 0
         seconds, fps = file.get("duration_s") or 0.0, file.get("fps") or 0.0
@@ -98,6 +74,39 @@ class LocalClassifier:
         return ""
 
 
+class LocalClassifier(CardedClassifier):
+    """A `ClipClassifier` from files that were checked. Thread-safe; the same clip gives the same reading."""
+
+    def __init__(self, files: ClassifierFiles, backbone: PictureRows) -> None:
+        """Raises ConfigurationError (`classifier_card`): backbone and head don't fit together."""
+        super().__init__(files.card, files.digest)
+        self._head, self._backbone, self._pictures = files.head, backbone, files.card.backbone.pictures
+        if len(self._head.weight) != 2 * self._backbone.width:
+            raise bad_card(f"a head of {len(self._head.weight)} features, {2 * self._backbone.width} are needed")
+
+    def judge(self, clip: Clip, file: Mapping[str, Any]) -> ClassifierReading:
+        """The reading of a clip; `file` holds the verdict's facts of it. Never raises for what it shows."""
+        closed = self.out_of_range(file)
+        if closed:
+            return self.abstaining(closed)
+        pictures = canonical_pictures(clip)
+        if len(pictures) < RATE_HZ * self._card.range.seconds:
+            return self.abstaining("too few of its pictures can be decoded")
+        if step_of(pictures) < self._card.range.least_step:
+            return self.abstaining("hardly anything moves in it")
+        try:
+            features = features_of(self._backbone, pictures, self._pictures)
+        except RuntimeError as error:  # torch: out of memory, a shape that the backbone can't take
+            return self.abstaining(f"the backbone failed on it ({type(error).__name__})")
+        if not np.isfinite(features).all() or self._head.conformal_p(features) < CONFORMAL_BELOW:
+            return self.abstaining("it is unlike the clips that the classifier was calibrated on")
+        with np.errstate(over="ignore", invalid="ignore"):
+            estimate = self._head.p_generated(features)
+        if not np.isfinite(estimate):
+            return self.abstaining("its estimate is no number")
+        return self.weighed(estimate)
+
+
 def features_of(backbone: PictureRows, pictures: RGB, count: int) -> Floats:
     """`frames-mean-step-1`: the mean row of `count` evenly spread pictures, then the mean change from one to the
     next; (2 × width,) float32."""
@@ -106,6 +115,7 @@ def features_of(backbone: PictureRows, pictures: RGB, count: int) -> Floats:
     return np.concatenate([rows.mean(0), np.abs(np.diff(rows, axis=0)).mean(0)]).astype(np.float32)
 
 
-def _step(pictures: RGB) -> float:
+def step_of(pictures: RGB) -> float:
+    """The mean grey-level difference of one picture to the next."""
     grey = pictures.mean(axis=3, dtype=np.float32)
     return float(np.abs(np.diff(grey, axis=0)).mean())

@@ -1,4 +1,4 @@
-"""What stands beside the clip: a classifier (none ships), unsigned tags, a policy decision's proof."""
+"""What stands beside the clip: a classifier (none is on), unsigned tags, a policy decision's proof."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from detector.verdict import Evidence, Outcome
 
 CLASSIFIER_ABSTAINS = (
     "No classifier judges clips without marks here: measured on new generators and new cameras, none that we could "
-    "train does better than chance."
+    "train is right often enough."
 )
 _TAGS = "unsigned tags in the file, among them AIGC of GB 45438-2025; anybody can write or remove them"
 _POLICY = "inclusion proof of the policy decision in a signed transparency log"
@@ -70,7 +70,7 @@ def aigc_label(tags: Any) -> dict[str, str] | None:
 def _classifier(reading: ClassifierReading | None) -> Evidence:
     source = "classifier"
     if reading is None:
-        how = "no classifier in this release"
+        how = "no classifier is on in this release"
         return Evidence(source, Outcome.NOT_EXAMINED, how, detail={"says": CLASSIFIER_ABSTAINS})
     how = f"the installation's own classifier “{plain(reading.name)}”, on pictures made alike first"
     if reading.p_generated is None:
