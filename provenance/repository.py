@@ -152,7 +152,7 @@ class MemoryManifestRepository:
     ) -> list[tuple[Release, float]]:
         """Releases that look like the clip."""
         found = _agreeing(fingerprint, self._index.candidates(fingerprint, limit), self.get, limit)
-        if found or fingerprint.landmarks is None:
+        if found or not len(self._landmarks) or fingerprint.landmarks is None:
             return found
         candidates = self._landmarks.candidates(fingerprint.landmarks, _PLACED_CANDIDATES)
         return _agreeing(fingerprint, candidates, self.get, limit)
@@ -260,10 +260,14 @@ class SqlManifestRepository:
             self._catch_up()
             candidates = self._index.candidates(fingerprint, limit)
         found = _agreeing(fingerprint, candidates, self.get, limit)
-        if found or fingerprint.landmarks is None:
+        if found:
             return found
         with self._lock:
             self._catch_up_landmarks()
+        # Working out the query's own costs far more than asking whether there are any to compare them with.
+        if not len(self._landmarks) or fingerprint.landmarks is None:
+            return found
+        with self._lock:
             candidates = self._landmarks.candidates(fingerprint.landmarks, _PLACED_CANDIDATES)
         return _agreeing(fingerprint, candidates, self.get, limit)
 

@@ -12,7 +12,7 @@ from core.errors import ConfigurationError
 ROOMS = (
     "watermark", "noise", "policy", "references", "log", "generator", "provenance", "provenance_fingerprint",
     "provenance_recovery", "detector", "detector_changes", "detector_splices", "detector_sound", "detector_vendors",
-    "detector_leads", "detector_verdicts", "service", "classifier",
+    "detector_leads", "detector_long", "detector_verdicts", "service", "classifier",
 )  # fmt: skip
 _PLAIN = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 

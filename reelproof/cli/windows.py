@@ -55,8 +55,8 @@ def judge_long_file(services: "Services", clip: Path, duration_s: float, as_json
     """The conclusion on a long file: its credential's, where it has one, else every window's. All are told as they
     come, the credential's first, in the memory of one window.
 
-    The dear search over cut-out copies is made in the first window, the second, the fourth, the eighth and so on,
-    and after any window that showed a mark: what was done to one minute of a file was mostly done to all.
+    The dear searches are made in the second window, the fourth, the eighth and so on, and after any window that
+    showed a mark: what was done to one minute of a file was mostly done to all. The first answer comes soon.
     """
     from detector.longfiles import WINDOW_S, windows_of
 
@@ -66,7 +66,7 @@ def judge_long_file(services: "Services", clip: Path, duration_s: float, as_json
     conclusions, was_marked = [], False
     with watching(quiet=as_json) as watch:
         for number, window in enumerate(windows_of(clip, WINDOW_S)):
-            is_searched = was_marked or number & (number + 1) == 0
+            is_searched = was_marked or (number > 0 and number & (number + 1) == 0)
             found = services.detector.verify(
                 window.path,
                 is_segment=True,
