@@ -72,7 +72,8 @@ def look_at(
     except UnreadableInput as error:
         return Pictures(video_facts(None), ReadingFault(error.code, str(error), error.hint))
     watched, collected = WatchedClip(opened, keep_bytes), SmallPictures()
-    facts, is_sparse = video_facts(video.info), opened.info != video.info and not is_segment
+    is_sparse = opened.info != video.info and not is_segment
+    facts = video_facts(video.info if is_sparse else opened.info)
     reading, fingerprint = _read(watched, pixel, keys, collected, progress)
     if watched.is_hopeless:
         return Pictures(facts, watched.fault, video.tags)

@@ -241,3 +241,13 @@ def test_a_fragmented_mp4_is_read_like_any_clip(whole: Path, tmp_path: Path) -> 
     assert verdict.file["duration_s"] == pytest.approx(SECONDS, abs=0.2)
     assert verdict.conclusion is Conclusion.NO_EVIDENCE
     assert not any("could be decoded" in line for line in verdict.limits)
+
+
+def test_a_window_lasts_as_long_as_its_pictures(whole: Path, tmp_path: Path) -> None:
+    """What the initialisation announces is the whole stream's length, not the window's."""
+    stream = SegmentedStream.opened(segmented(whole, tmp_path / "stream.m3u8", "hls", hls_segment_type="fmp4"))
+    judge = Detector(TrustStore(()), MemoryManifestRepository(), PixelWatermark(), {}, invert_noise="never")
+    for window in stream.windows(2.0):
+        with window.joined_parts() as (path, parts):
+            facts = judge.verify(path, is_segment=True, parts=parts).file
+        assert facts["duration_s"] == pytest.approx(window.end_s - window.start_s, abs=0.15)
