@@ -1,9 +1,11 @@
 """Finds the release a clip is a copy of, reads the credential kept for it, and compares the pictures."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
+from threading import Lock
 from typing import Any
 
 from core.canonical import sha256_hex
@@ -30,15 +32,43 @@ _BY_STRETCH = "fingerprint_of_a_stretch"
 _MARK_SOURCES = ("pixel_watermark", "noise_watermark")
 
 
+class KeptCredentials:
+    """Our reading of kept manifest stores at one instant, each store read once. Thread-safe: who asks for one that
+    is being read waits for it."""
+
+    def __init__(self, trust: TrustStore, now: datetime) -> None:
+        self._trust, self._now = trust, now
+        self._read: dict[bytes, Future[ManifestReport]] = {}
+        self._lock = Lock()
+
+    def read(self, store: bytes) -> ManifestReport:
+        """What stands in a store. Never raises for what it holds."""
+        with self._lock:
+            known = self._read.get(store)
+            told = self._read[store] = known or Future()
+        if known is None:
+            try:
+                told.set_result(read_store_sandboxed(store, self._trust, now=self._now))
+            except BaseException as error:
+                told.set_exception(error)
+                raise
+        return told.result()
+
+    def foresee(self, repository: ReleaseLookup, report: ManifestReport) -> None:
+        """Read the kept store that an announced mark will lead to, while somebody else still looks for the mark."""
+        marks = [one for one in report.bindings if not one.is_fingerprint]
+        for release in repository.find_by_binding(marks[0])[:1] if marks else ():
+            self.read(release.manifest_store)
+
+
 @dataclass(frozen=True)
 class Recovery:
-    """Looks one clip up. `now` is the instant at which kept credentials are judged; `keeps_credential` says that
-    the file still has one of its own. `references` gives the small pictures kept of a release.
+    """Looks one clip up. `credentials` reads kept ones; `keeps_credential` says that the file still has one of its
+    own. `references` gives the small pictures kept of a release.
     """
 
     repository: ReleaseLookup
-    trust: TrustStore
-    now: datetime
+    credentials: KeptCredentials
     keeps_credential: bool = False
     references: ReferenceLookup | None = None
 
@@ -109,7 +139,7 @@ class Recovery:
         )
         placed = _laid_back_fingerprint(pictures, geometry, released)
         alike = _similarity(pictures, placed, release.fingerprint)
-        credential = read_store_sandboxed(release.manifest_store, self.trust, now=self.now)
+        credential = self.credentials.read(release.manifest_store)
         same_bytes = pictures.file.get("sha256") == release.sha256
         differing = _differing(release, credential, readings)
         # A look-alike that doesn't even look alike is not worth the seconds of a comparison place by place.

@@ -39,7 +39,7 @@ from detector.ports import (
     ReferenceLookup,
     ReleaseLookup,
 )
-from detector.recovery import Recovery, kept_reference
+from detector.recovery import KeptCredentials, Recovery, kept_reference
 from detector.sandbox.credential import CREDENTIAL_LIMITS, read_manifest_sandboxed, read_segments_sandboxed
 from detector.sandbox.history import pictures_of_file, pictures_of_store
 from detector.sandbox.limits import MIB, SandboxLimits
@@ -153,14 +153,16 @@ class Detector:
             raise
         except UnreadableInput as error:
             return self._unopened(path, error)
+        kept_credentials = KeptCredentials(self.trust, self.clock.now())
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="credential") as pool:
             credential = pool.submit(lambda: self._credential(path, is_segment, parts))
             kept = pool.submit(lambda: pictures_of_file(path, credential.result()))
             is_ours = partial(self._is_ours, credential) if may_be_signed and not is_segment else None
+            foreseen = pool.submit(lambda: kept_credentials.foresee(self.repository, credential.result()))
             pictures = self._pictures(path, facts, progress, is_segment, is_ours)
-            report, kept_pictures = credential.result(), kept.result()
+            report, kept_pictures, _ = credential.result(), kept.result(), foreseen.result()
         keeps = report.state is CredentialState.PRESENT
-        recovery = Recovery(self.repository, self.trust, self.clock.now(), keeps, self.references)
+        recovery = Recovery(self.repository, kept_credentials, keeps, self.references)
         alike = None if pictures.pixel.found else recovery.by_likeness(pictures)
         settled = _settled_by(pictures, report, alike)
         is_one = pictures.pixel.found or _shows_one(report, alike)

@@ -18,7 +18,7 @@ from detector.findings import ReleasedPart
 from detector.inspection import Inspection, inspect
 from detector.matching import Stretch, stretches_of
 from detector.pictures import Pictures
-from detector.recovery import Recovery
+from detector.recovery import KeptCredentials, Recovery
 from detector.reference import MAX_PICTURES, read_reference, reference_of
 from detector.registration import Pair, candidates_of, register
 from detector.timeline import regions_of, timeline_of, timeline_of_joined
@@ -308,7 +308,7 @@ def joined_pictures(make: Any, starts: tuple[float, float]) -> tuple[Recovery, P
     )
     reading = make.mark(parts=parts)
     pictures = Pictures(pixel=reading, fingerprint=fingerprint_clip(clip), clip=WatchedClip(clip, 10**9))
-    return Recovery(repository, TrustStore.default(), datetime.now(UTC)), pictures
+    return Recovery(repository, KeptCredentials(TrustStore.default(), datetime.now(UTC))), pictures
 
 
 def test_a_joined_clip_names_both_releases_and_the_cut(make: Any) -> None:

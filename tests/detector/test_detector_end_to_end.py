@@ -16,6 +16,7 @@ from core.clock import rfc3339
 from core.packets import remux
 from core.progress import Progress, silent
 from core.video import open_clip, transcode, write_clip
+from detector import recovery
 from detector.reference import reference_of
 from detector.report import render_html, summary_lines
 from detector.sandbox.credential import read_manifest_sandboxed
@@ -122,6 +123,21 @@ def test_of_an_intact_clip_of_ours_a_part_of_the_pictures_is_enough(studio: Stud
     assert verdict.watermark["pixel"]["found"]
     assert verdict.match is not None
     assert verdict.match["content_agrees"]
+
+
+def test_a_kept_credential_is_read_once(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read ahead while the pictures are looked at, and not once more when the mark leads there."""
+    stores: list[bytes] = []
+    read = recovery.read_store_sandboxed
+    monkeypatch.setattr(
+        recovery,
+        "read_store_sandboxed",
+        lambda store, *given, **how: stores.append(store) or read(store, *given, **how),
+    )
+    verdict = studio.detector.verify(studio.clip)
+    assert verdict.match is not None
+    assert verdict.match["credential"]["issuer"] == "Test Studio"
+    assert len(stores) == 1
 
 
 def test_all_pictures_are_looked_at_where_the_credential_does_not_settle_it(studio: Studio, tmp_path: Path) -> None:
