@@ -24,7 +24,7 @@ from bench.detector_changes import excerpt, is_sealed, shared_clips
 from bench.detector_files import Scene, Studio, drawn
 from core.clip import RGB, Clip
 from core.video import open_clip, write_clip
-from detector.joining import joined_from
+from detector.joining import shown_in
 from detector.verdict import Verdict
 from provenance.fingerprint import SAMPLES_PER_S, fingerprint_clip
 from provenance.records import Fingerprint, Release
@@ -79,7 +79,7 @@ def splices(folder: Path, count: int, known: set[str]) -> Iterator[dict[str, Any
 
 
 def by_pictures(count: int, known: set[str]) -> Iterator[dict[str, Any]]:
-    """The rows of the same splices, told by `joined_from` alone."""
+    """The rows of the same splices, told by `shown_in` alone."""
     repository = MemoryManifestRepository()
     released, foreign = [], []
     for number, scene in enumerate(scenes(count)):
@@ -99,7 +99,7 @@ def by_pictures(count: int, known: set[str]) -> Iterator[dict[str, Any]]:
                     continue
                 size, cut_s = _write_joined(scene, other, cuts, crf, path)
                 clip = open_clip(path)
-                parts = joined_from(clip, fingerprint_clip(clip), repository)
+                parts = shown_in(clip, fingerprint_clip(clip), repository).parts
                 error = min((abs(one.start_s - cut_s) for one in parts[1:]), default=None)
                 yield {
                     "name": pair, "ours": other in released, "size": list(size), "crf": crf,
@@ -166,7 +166,7 @@ def lookups() -> dict[str, int]:
             one = Fingerprint(fingerprint.alg, fingerprint.hashes[inside], fingerprint.quality[inside], 1.0)
             seconds += 1
             wrong += any(score >= 0.8 for _, score in others.find_by_fingerprint(one, 3))
-        joined += bool(joined_from(Clip.from_array(frames, fps), fingerprint, others))
+        joined += bool(shown_in(Clip.from_array(frames, fps), fingerprint, others).parts)
     return {"clips": len(held), "seconds": seconds, "seconds_wrong": wrong, "clips_called_joined": joined}
 
 
