@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from core.clip import Clip
+from core.video import write_clip
+
 Samples = NDArray[np.float32]
 RATE_HZ = 48_000
 _VOWELS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
@@ -84,6 +87,13 @@ def street(seconds: float, seed: int) -> Samples:
 
 #: Every kind of sound by its name.
 KINDS: dict[str, Callable[[float, int], Samples]] = {"speech": speech, "music": music, "street": street}
+
+
+def silent_video(path: Path, fps: int, frames: int = 36) -> Path:
+    """Small pictures of noise without sound, to carry one."""
+    pictures = np.random.default_rng(1).integers(0, 255, (frames, 48, 64, 3), dtype=np.uint8)
+    write_clip(Clip.from_array(pictures, fps), path, crf=45, preset="ultrafast")
+    return path
 
 
 def with_sound(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
+from typing import Any
 
 from core.errors import UnreadableInput
 from detector.sandbox import wire
@@ -74,25 +74,25 @@ def _written(child: ConfinedChild, records: Iterator[tuple[wire.Record, wire.Rea
         for record, reader in records:
             if record.kind == wire.REPLY:
                 return child.reply_in(record)
-            left -= _copied(record, reader, target)
+            _check_is_bytes(record)
+            left -= record.length
             if left < 0:
                 raise unreadable(
                     "a minute of this file has over 1 GiB",
                     "too_large",
                     "Encode it at a lower rate, or cut it into shorter files.",
                 )
+            target.write(reader.exactly(record.length))
     return None
 
 
-def _copied(record: wire.Record, reader: wire.Reader, target: IO[bytes]) -> int:
-    if record.kind != wire.BYTES or record.length > _MAX_WINDOW_BYTES:
+def _check_is_bytes(record: wire.Record) -> None:
+    if record.kind != wire.BYTES:
         raise unreadable(
             "the reader sent something that is no piece of a clip",
             "decoder_crashed",
             "The file is damaged or made to do harm; nothing was changed by reading it.",
         )
-    target.write(reader.exactly(record.length))
-    return record.length
 
 
 def _times(told: Any, after_s: float) -> tuple[float, float]:

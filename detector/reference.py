@@ -5,14 +5,13 @@ fewer, evenly spread: never more than 256. They are what the operator keeps of i
 stands in the released file.
 """
 
-import json
-import struct
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from core.clip import RGB, Clip
+from core.headed import headed, read_headed
 from core.pictures import jpeg
 
 _MAGIC = b"RPREF1\n"
@@ -41,10 +40,8 @@ def reference_of(clip: Clip) -> bytes:
         if len(kept) > MAX_PICTURES:
             kept, interval_s = kept[::2], 2 * interval_s
         wanted_s = kept[-1][0] + interval_s
-    header = json.dumps(
-        {"times_s": [time_s for time_s, _ in kept], "bytes": [len(one) for _, one in kept]}
-    ).encode()
-    return _MAGIC + struct.pack("<I", len(header)) + header + b"".join(one for _, one in kept)
+    header = {"times_s": [time_s for time_s, _ in kept], "bytes": [len(one) for _, one in kept]}
+    return headed(_MAGIC, header, b"".join(one for _, one in kept))
 
 
 def read_reference(content: bytes) -> Reference:
@@ -53,22 +50,16 @@ def read_reference(content: bytes) -> Reference:
     Raises:
         ValueError: not such a value.
     """
-    start = len(_MAGIC) + 4
-    if content[: len(_MAGIC)] != _MAGIC or len(content) < start:
-        raise ValueError("this is no reference of a release")
-    length = struct.unpack("<I", content[len(_MAGIC) : start])[0]
-    if length > _MAX_HEADER_BYTES:
-        raise ValueError(f"the reference's header of {length} bytes is over {_MAX_HEADER_BYTES}")
+    header, body = read_headed(_MAGIC, content, _MAX_HEADER_BYTES, "reference of a release")
     try:
-        header = json.loads(content[start : start + length])
         times, sizes = [float(one) for one in header["times_s"]], [int(one) for one in header["bytes"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("the reference's header can't be read") from error
     if len(times) != len(sizes) or len(times) > MAX_PICTURES or min(sizes, default=1) < 1:
         raise ValueError("the reference's header contradicts itself")
-    pictures, place = [], start + length
+    pictures, place = [], 0
     for size in sizes:
-        picture = cv2.imdecode(np.frombuffer(content[place : place + size], np.uint8), cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(np.frombuffer(body[place : place + size], np.uint8), cv2.IMREAD_COLOR)
         if picture is None:
             raise ValueError("a picture of the reference can't be read")
         pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))

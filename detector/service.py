@@ -158,7 +158,7 @@ class Detector:
             credential = pool.submit(lambda: self._credential(path, is_segment, parts))
             kept = pool.submit(lambda: pictures_of_file(path, credential.result()))
             is_ours = partial(self._is_ours, credential) if may_be_signed and not is_segment else None
-            foreseen = pool.submit(lambda: kept_credentials.foresee(self.repository, credential.result()))
+            foreseen = pool.submit(lambda: self._foresee(kept_credentials, credential.result()))
             pictures = self._pictures(path, facts, progress, is_segment, is_ours)
             report, kept_pictures, _ = credential.result(), kept.result(), foreseen.result()
         keeps = report.state is CredentialState.PRESENT
@@ -206,6 +206,11 @@ class Detector:
                 may_be_signed = may_be_signed or _C2PA in end + chunk
                 end = chunk[-len(_C2PA) :]
         return {"sha256": digest.hexdigest(), "size_bytes": size}, may_be_signed
+
+    def _foresee(self, kept: KeptCredentials, report: ManifestReport) -> None:
+        """Read the kept credential ahead where a trusted one leads to it: no stranger's word starts a child."""
+        if _is_vouched_for(report):
+            kept.foresee(self.repository, report)
 
     def _is_ours(self, credential: "Future[ManifestReport]") -> bool:
         """Whether a trusted credential vouches for every byte and announces a mark: enough to look less."""

@@ -8,13 +8,12 @@ level: where nothing sounds, bits say nothing. The name stands for all of it.
 It tells which sound it is, not what is said: 215 bytes a second.
 """
 
-import json
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.headed import headed, read_headed
 from core.sound import SOUND_RATE_HZ, Sound
 
 SOUND_ALGORITHM = "org.reelproof.sfp.hk32-43hz.1"
@@ -78,10 +77,9 @@ def _band_energies(windows: NDArray[np.int16]) -> NDArray[np.float64]:
 
 def kept_sound(fingerprint: SoundFingerprint, manifest_id: str) -> bytes:
     """The kept form of a release's sound. It names its release, so that no two releases share one."""
-    header = json.dumps({"alg": SOUND_ALGORITHM, "manifest_id": manifest_id}, sort_keys=True).encode()
     level = (fingerprint.level_db - _LOWEST_DB).astype(np.uint8)
     body = fingerprint.bits.astype("<u4").tobytes() + level.tobytes()
-    return _MAGIC + struct.pack("<I", len(header)) + header + body
+    return headed(_MAGIC, {"alg": SOUND_ALGORITHM, "manifest_id": manifest_id}, body)
 
 
 def read_kept_sound(content: bytes) -> SoundFingerprint:
@@ -90,18 +88,8 @@ def read_kept_sound(content: bytes) -> SoundFingerprint:
     Raises:
         ValueError: not such a value, or of another algorithm.
     """
-    start = len(_MAGIC) + 4
-    if content[: len(_MAGIC)] != _MAGIC or len(content) < start:
-        raise ValueError("this is no sound of a release")
-    length = struct.unpack("<I", content[len(_MAGIC) : start])[0]
-    if length > _MAX_HEADER_BYTES:
-        raise ValueError(f"the header of {length} bytes is over {_MAX_HEADER_BYTES}")
-    try:
-        alg = json.loads(content[start : start + length])["alg"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError("the header of a release's sound can't be read") from error
-    body = content[start + length :]
-    if alg != SOUND_ALGORITHM or len(body) % 5:
+    header, body = read_headed(_MAGIC, content, _MAX_HEADER_BYTES, "sound of a release")
+    if header.get("alg") != SOUND_ALGORITHM or len(body) % 5:
         raise ValueError("the sound of a release is of another kind, or cut off")
     count = len(body) // 5
     bits = np.frombuffer(body, "<u4", count).astype(np.uint32)

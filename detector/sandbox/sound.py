@@ -1,6 +1,5 @@
 """The sound of a hostile file, decoded in a confined child of its own and checked here."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ from detector.sandbox.limits import GIB, SandboxLimits
 from detector.sandbox.parent import ConfinedChild, opened_input, unreadable
 
 #: Five minutes of AAC take a second of CPU time; demuxing 4 GiB around them some ten.
-SOUND_LIMITS = SandboxLimits(memory_bytes=GIB, cpu_s=60, wall_s=60.0)
+SOUND_LIMITS = SandboxLimits(memory_bytes=GIB, cpu_s=60, wall_s=60.0, max_reply_bytes=1_000)
 _JOB = "detector.sandbox.sound_job:send_sound"
-_MAX_REPLY_BYTES = 1_000
 
 
 def read_sound_sandboxed(
@@ -30,22 +28,13 @@ def read_sound_sandboxed(
     with opened_input(path, limits) as file, ConfinedChild(_JOB, file, limits, {"max_s": max_s}) as child:
         told: Any = None
         for record, reader in child.records():
-            if record.kind == wire.REPLY and record.length <= _MAX_REPLY_BYTES:
-                told = _parsed(reader.exactly(record.length))
+            if record.kind == wire.REPLY:
+                told = child.reply_in(record)
                 if told is None:
                     return None
-            elif record.kind == wire.SOUND and told is not None and record.length <= most_bytes:
+            elif record.kind == wire.SOUND and isinstance(told, dict) and record.length <= most_bytes:
                 samples = np.frombuffer(reader.exactly(record.length - record.length % 2), "<i2").astype(np.int16)
                 return Sound(samples, SOUND_RATE_HZ, bool(told.get("is_damaged")), bool(told.get("is_cut")))
             else:
                 break
     raise unreadable("the reader sent no sound", "decoder_crashed", "The file is damaged or made to do harm.")
-
-
-def _parsed(reply: bytearray) -> dict[str, Any] | None:
-    """What the child tells of the track. What is no such thing counts as told nothing, and the samples decide."""
-    try:
-        told = json.loads(reply)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else None if told is None else {}

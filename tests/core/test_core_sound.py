@@ -5,21 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.sounds import RATE_HZ, Samples, music, speech, with_sound
-from core.clip import Clip
+from bench.sounds import RATE_HZ, Samples, music, silent_video, speech, with_sound
 from core.errors import UnreadableInput
 from core.sound import SOUND_RATE_HZ, Sound
 from core.soundtrack import read_sound
-from core.video import write_clip
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds of small pictures without sound."""
-    path = tmp_path_factory.mktemp("video") / "video.mp4"
-    frames = np.random.default_rng(1).integers(0, 255, (36, 48, 64, 3), dtype=np.uint8)
-    write_clip(Clip.from_array(frames, 12), path, crf=40, preset="ultrafast")
-    return path
+    return silent_video(tmp_path_factory.mktemp("video") / "video.mp4", 12)
 
 
 def heard(path: Path, **options: float) -> Sound:

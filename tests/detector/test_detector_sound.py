@@ -7,12 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.sounds import RATE_HZ, Samples, music, sound_of, speech, street, with_sound
-from core.clip import Clip
+from bench.sounds import RATE_HZ, Samples, music, silent_video, sound_of, speech, street, with_sound
 from core.errors import UnreadableInput
 from core.sound import SOUND_RATE_HZ
 from core.soundtrack import read_sound
-from core.video import write_clip
 from detector.edits import sound_changes_of, sound_edits_of
 from detector.listening import placed_as_well
 from detector.matching import Stretch
@@ -32,10 +30,7 @@ patient = settings(deadline=None, max_examples=20, suppress_health_check=[Health
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of small pictures without sound."""
-    path = tmp_path_factory.mktemp("video") / "video.mp4"
-    frames = np.random.default_rng(1).integers(0, 255, (36, 48, 64, 3), dtype=np.uint8)
-    write_clip(Clip.from_array(frames, 6), path, crf=45, preset="ultrafast")
-    return path
+    return silent_video(tmp_path_factory.mktemp("video") / "video.mp4", 6)
 
 
 def taken(path: Path) -> SoundFingerprint:
